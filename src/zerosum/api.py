@@ -1,0 +1,277 @@
+"""zerosum from Python: train, resume, sample."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from zerosum.data import DataOptions
+from zerosum.errors import UserError
+from zerosum.games import Game
+from zerosum.recipes.options import Recipe
+from zerosum.runs.directory import find_run, new_run_directory, read_log, read_plan
+from zerosum.runs.report import write_report
+from zerosum.runs.setup import Setup, settle, split, write_plan
+from zerosum.runs.setup import recommend as recommend_for
+from zerosum.runs.trained import Samples, Trained
+from zerosum.training import checkpoints
+from zerosum.training.devices import is_first_process, make_fabric
+from zerosum.training.engine import Engine, refuse_other
+from zerosum.training.observers import Observer
+from zerosum.training.plan import Plan
+from zerosum.training.progress import follow
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training on disk.
+
+    Attributes:
+        path: its directory.
+        game: the players, where they came from Python; the run can then be sampled from while this object lives.
+    """
+
+    path: Path
+    game: Game | None = None
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """`plan.json`."""
+        return read_plan(self.path)
+
+    @property
+    def log(self) -> list[dict[str, float | None]]:
+        """The lines of the log, oldest first."""
+        return read_log(self.path)
+
+    @property
+    def report(self) -> Path:
+        """The report page."""
+        return self.path / "report.html"
+
+    @property
+    def grid(self) -> Path:
+        """The latest picture of samples."""
+        pictures = sorted(p for p in (self.path / "samples").glob("*.png") if p.stem.isdigit())
+        return pictures[-1] if pictures else self.path / "samples"
+
+    def sample(self, n: int = 64, **how: Any) -> Tensor:
+        """`n` samples, `(n, *shape)`; see `zerosum.sample`."""
+        return self.samples(n, **how).values
+
+    def samples(self, n: int = 64, **how: Any) -> Samples:
+        """`n` samples with their labels and how to save them."""
+        return Trained(self.path, self.game).sample(n, **how)
+
+
+def train(
+    recipe: str | Recipe | Plan | Game | None = None,
+    *,
+    data: Any = "digits",
+    out: str | Path | None = None,
+    length_samples: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    devices: int = 1,
+    precision: str = "auto",
+    observers: Sequence[Observer] = (),
+    progress: bool = True,
+    **options: Any,
+) -> Run:
+    """Train a recipe on data.
+
+    Args:
+        recipe: a name (`zerosum list`), a function `(space, *, …) -> Plan`, a `Plan` or a `Game` of your own, or None
+            for one that suits the data.
+        data: a name, a path, an array, a tensor, a data set with length and index, or a `Data`.
+        out: the run directory; by default a new one under `runs/`.
+        length_samples: real samples seen when the training ends.
+        seed: of all randomness.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        devices: processes on this machine, one device each.
+        precision: `auto`, `float32` or `bfloat16`.
+        observers: called at their times.
+        progress: whether progress is shown.
+        options: of the data (`zerosum.data.DataOptions`) and of the recipe, and `generator` and `critic`, networks of
+            your own for a recipe of a pair.
+
+    Raises:
+        UserError: something given cannot be used; nothing was written.
+        TrainingFailed: training cannot go on.
+        Interrupted: a signal ended it after a whole round.
+    """
+    how = {"seed": seed, "device": device, "devices": devices, "precision": precision}
+    setup = settle(recipe, data, options, length_samples=length_samples, progress=progress, **how)  # type: ignore[arg-type]
+    plan = setup.plan()
+    fabric = make_fabric(setup.device, devices, setup.precision)
+    path = new_run_directory(out, setup.name, setup.data.name) if is_first_process() else None
+    fabric.launch()
+    run = Path(fabric.broadcast(str(path)))
+    if fabric.is_global_zero:
+        write_plan(run, setup.document(plan))
+    return play(setup, plan, run, fabric, observers, progress)
+
+
+def describe(recipe: str | None = None, *, data: Any = "digits", **how: Any) -> dict[str, Any]:
+    """What `train` would do, as the content of `plan.json`; nothing is written."""
+    training = ("length_samples", "seed", "device", "devices", "precision")
+    settings = {name: how.pop(name) for name in training if name in how}
+    setup = settle(recipe, data, how, **settings)
+    return setup.document(setup.plan())
+
+
+def resume(
+    run: str | Path | Run,
+    *,
+    length_samples: int | None = None,
+    device: str | None = None,
+    devices: int | None = None,
+    recipe: Recipe | Plan | Game | None = None,
+    data: Any = None,
+    observers: Sequence[Observer] = (),
+    progress: bool = True,
+    **options: Any,
+) -> Run:
+    """Go on with a run from its newest whole checkpoint.
+
+    Args:
+        run: a name under `runs/`, or a path.
+        length_samples: a new length, when it shall go on for longer.
+        device, devices: where, if elsewhere than before.
+        recipe, data: once more what the run was given, where it came from Python.
+        observers, progress: as in `train`.
+        options: are only compared with the run's; another value is refused.
+
+    Raises:
+        UserError: the run cannot be resumed like this; it is as it was.
+    """
+    path = run.path if isinstance(run, Run) else find_run(run)
+    document = read_plan(path)
+    own = {name: options.pop(name) for name in ("generator", "critic") if name in options}
+    if not document["resumable"] and recipe is None and data is None and not own:
+        raise UserError(f"{path} was trained with parts made in Python; resume it from Python with the same parts.")
+    recorded = document["data"]["options"] | document["options"]
+    refuse_other({name: recorded.get(name) for name in options}, {n: as_json(v) for n, v in options.items()})
+    length = longer(path, document, length_samples)
+    training = document["training"]
+    kept = {name: value for name, value in document["options"].items() if name != "length_samples"}
+    setup = settle(
+        recipe or document["recipe"],
+        document["data"]["name"] if data is None else data,
+        document["data"]["options"] | kept | own,
+        length_samples=length,
+        seed=training["seed"],
+        device=device or training["device"],
+        devices=devices or training["devices"],
+        precision=training["precision"],
+        progress=progress,
+    )
+    plan = setup.plan()
+    fabric = make_fabric(setup.device, setup.devices, setup.precision)
+    fabric.launch()
+    return play(setup, plan, path, fabric, observers, progress, again=document)
+
+
+def play(
+    setup: Setup,
+    plan: Plan,
+    run: Path,
+    fabric: Any,
+    observers: Sequence[Observer],
+    progress: bool,
+    again: dict[str, Any] | None = None,
+) -> Run:
+    """Play a plan in a run directory, and write the report whatever happens."""
+    main = fabric.is_global_zero
+    listener = follow(plan.length_samples, show=progress and main)
+    engine = Engine(
+        plan,
+        setup.data,
+        run=run,
+        fabric=fabric,
+        seed=setup.seed,
+        identity=setup.identity(plan),
+        observers=observers,
+        listener=listener,
+    )
+    if again is not None:
+        engine.resume()
+        listener.samples_seen = engine.samples_seen
+        if main and again["training"]["length_samples"] != plan.length_samples:
+            write_plan(run, revised(again, engine.samples_seen, plan.length_samples))
+    try:
+        with listener:
+            engine.play()
+    finally:
+        if main:
+            write_report(run)
+    return Run(run, plan.game if setup.own else None)
+
+
+def sample(
+    run: str | Path | Run,
+    n: int = 64,
+    *,
+    seed: int = 0,
+    label: int | str | None = None,
+    out: str | Path | None = None,
+    averaged: bool = True,
+    sampler: str | None = None,
+) -> Tensor:
+    """Samples of a trained run, `(n, *shape)`, in network values.
+
+    Args:
+        run: a name under `runs/`, or a path.
+        n: how many.
+        seed: the same seed gives the same samples.
+        label: a class by name or number, where the model knows classes; None goes through them in turn.
+        out: where to write them: `.png` a grid, `.npz` arrays, no ending a folder with a file a sample.
+        averaged: whether the averaged generator makes them, or the live one.
+        sampler: which way of sampling, where a game has several (`A2B`, `B2A`).
+
+    Raises:
+        UserError: no such run, class or sampler, or `out` cannot be written.
+    """
+    opened = run if isinstance(run, Run) else Run(find_run(run))
+    samples = opened.samples(n, seed=seed, label=label, averaged=averaged, sampler=sampler)
+    if out is not None:
+        samples.save(Path(out))
+    return samples.values
+
+
+def recommend(data: str, **options: Any) -> str:
+    """The recipe that `train` takes for data when none is named."""
+    data_options, _ = split({name: options[name] for name in options if name in DataOptions.__dataclass_fields__})
+    return recommend_for(data, data_options)
+
+
+def longer(run: Path, document: dict[str, Any], length_samples: int | None) -> int:
+    """The length to resume to.
+
+    Raises:
+        UserError: the run has already seen that many samples.
+    """
+    length = int(length_samples or document["training"]["length_samples"])
+    found = checkpoints.names(run / "checkpoints")
+    if found and int(found[-1]) >= length:
+        raise UserError(
+            f"{run} has already seen {int(found[-1]):,} samples of {length:,}; give a larger --length-samples."
+        )
+    return length
+
+
+def revised(document: dict[str, Any], samples_seen: int, length_samples: int) -> dict[str, Any]:
+    """`plan.json` with another length, the change put on record."""
+    revision = {"samples_seen": samples_seen, "length_samples": length_samples}
+    training = document["training"] | {"length_samples": length_samples}
+    options = document["options"]
+    if "length_samples" in options:
+        options = options | {"length_samples": length_samples}
+    return document | {"training": training, "options": options, "revisions": [*document["revisions"], revision]}
+
+
+def as_json(value: Any) -> Any:
+    """A value as JSON gives it back."""
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,86 @@
+"""The command line: parse, call `zerosum.api`, print. Nothing else is done here.
+
+Only the module of the command that was given is imported, so that `zerosum --help` answers at once.
+"""
+
+import importlib
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+from zerosum.errors import Interrupted, TrainingFailed, UserError, choose
+
+COMMANDS = {
+    "train": "train a model on data",
+    "resume": "go on with a run, also beyond its end",
+    "sample": "draw samples from a run",
+    "show": "what a run is, how far it came, where its pictures are",
+    "report": "write a run's report page anew",
+    "list": "all recipes and all data, one line each",
+}
+
+HELP = """\
+Train, watch, resume and use generative adversarial networks.
+
+usage: zerosum COMMAND [options]        zerosum COMMAND --help for its options
+       zerosum --version
+
+commands:
+{commands}
+
+first steps:
+  zerosum train                         handwritten digits, a few minutes on any machine
+  zerosum train --data path/to/images   a folder of pictures; sub-folders are classes
+  zerosum train r3gan --data ring       a recipe by name, on points
+"""
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command line (that of the process when None) and return its exit code.
+
+    0: done. 1: the training failed. 2: something the user gave cannot be used. 128 + n: ended by signal n.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without UTF-8 is no reason to fail
+    try:
+        run(list(sys.argv[1:] if words is None else words))
+        sys.stdout.flush()
+    except UserError as error:
+        return _fail(error, 2)
+    except TrainingFailed as error:
+        return _fail(error, 1)
+    except Interrupted as error:
+        return _fail(error, 128 + error.signal)
+    except KeyboardInterrupt:
+        return _fail("Stopped.", 130)
+    except BrokenPipeError:  # `zerosum list | head`: the reader has what it wants
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return 0
+
+
+def run(words: list[str]) -> None:
+    """Carry out one command line."""
+    command, *rest = words or ["--help"]
+    if command in ("-h", "--help", "help"):
+        print(HELP.format(commands="\n".join(f"  {name:<8} {line}" for name, line in COMMANDS.items())), end="")
+    elif command in ("-V", "--version"):
+        print(f"zerosum {_version()}")
+    else:
+        choose("command", command, COMMANDS)
+        importlib.import_module(f"zerosum.cli.{command}_command").run(rest)
+
+
+def _fail(message: object, code: int) -> int:
+    print(f"zerosum: {message}", file=sys.stderr)
+    return code
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("zerosum")
+    except PackageNotFoundError:
+        return "(not installed)"

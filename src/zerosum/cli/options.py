@@ -1,0 +1,77 @@
+"""The options that commands share: of a training, of data, of a recipe."""
+
+import math
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from zerosum.cli.flags import Flag
+from zerosum.errors import UserError
+from zerosum.runs import find_run, list_runs
+from zerosum.runs.commands import as_declared
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "float32", "bfloat16"]
+
+DEVICE = Flag("device", Device, "auto", "Where to train; auto: the fastest there is.")
+DEVICES = Flag("devices", int, 1, "How many of them; the batch is shared among them.")
+SEED = Flag("seed", int, 0, "Of all randomness: the same seed gives the same run.")
+PRECISION = Flag("precision", Precision, "auto", "Number format of the networks' work; auto: the fastest safe one.")
+RUN = Flag("run", str | None, None, "A name under runs/, or the path of a run directory.", "RUN", positional=True)
+
+
+def data_flags() -> list[Flag]:
+    """The fields of `DataOptions`."""
+    from zerosum.data import DataOptions
+
+    hints = typing.get_type_hints(DataOptions, include_extras=True)
+    parts = {field.name: get_args(hints[field.name]) for field in fields(DataOptions)}
+    return [
+        Flag(field.name, parts[field.name][0], field.default, parts[field.name][1].documentation)
+        for field in fields(DataOptions)
+    ]
+
+
+def recipe_flags(recipe: str) -> list[Flag]:
+    """The options of a recipe, with their ranges.
+
+    Raises:
+        UserError: there is no such recipe.
+    """
+    from zerosum.recipes import recipe as named
+    from zerosum.recipes.options import options
+
+    return [
+        Flag(name, option.type, option.default, f"{option.help}{bounds(option.low, option.high)}")
+        for name, option in options(named(recipe)).items()
+    ]
+
+
+def with_defaults(flags: Iterable[Flag], values: Mapping[str, Any]) -> list[Flag]:
+    """The same flags with other defaults, where `values` (as JSON has them) name some."""
+    return [replace(flag, default=as_declared(values.get(flag.name, flag.default))) for flag in flags]
+
+
+def bounds(low: float, high: float) -> str:
+    """A range in a few characters.
+
+    >>> bounds(0, 1), bounds(1, math.inf), bounds(-math.inf, math.inf)
+    (' [0 to 1]', ' [at least 1]', '')
+    """
+    if math.isinf(high):
+        return "" if math.isinf(low) else f" [at least {low:g}]"
+    return f" [at most {high:g}]" if math.isinf(low) else f" [{low:g} to {high:g}]"
+
+
+def run_named(name: str | None, command: str) -> Path:
+    """The directory of the run that the user means.
+
+    Raises:
+        UserError: none was named, or there is no such run.
+    """
+    if name is not None:
+        return find_run(name)
+    names = ", ".join(path.name for path in list_runs()) or "none yet"
+    raise UserError(f"Which run? zerosum {command} RUN, where RUN is a name under runs/ or a path. Runs: {names}.")

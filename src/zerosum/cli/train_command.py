@@ -1,0 +1,76 @@
+"""`zerosum train [RECIPE] [--data …] [options]`."""
+
+from collections.abc import Collection, Sequence
+from itertools import pairwise
+
+from zerosum.cli.flags import Flag, Groups, free_words, given, parse
+from zerosum.cli.options import DEVICE, DEVICES, PRECISION, SEED, data_flags, recipe_flags
+from zerosum.cli.output import show
+from zerosum.errors import UserError, choose
+
+RECIPE = Flag(
+    "recipe", str | None, None, "A name (see `zerosum list`); none: what suits the data.", "[RECIPE]", positional=True
+)
+DATA = Flag("data", str, "digits", "A name (see `zerosum list`), a folder or archive of images, an array, hf:NAME.")
+OUT = Flag("out", str | None, None, "Directory of the new run; none: the next free name under runs/.")
+DRY_RUN = Flag("dry_run", bool, False, "Print the resolved plan and stop.")
+COMMON = [RECIPE, DATA, OUT, SEED, DEVICE, DEVICES, PRECISION, DRY_RUN]
+
+DESCRIPTION = """Train a model on data. This page shows the options of the recipe {recipe!r}; those of another:
+zerosum train RECIPE --help."""
+
+
+def run(words: list[str]) -> None:
+    """Train, then say where everything is."""
+    from zerosum import api
+    from zerosum.runs import places, plan_tables
+
+    recipe = resolved_recipe(words)
+    groups = flag_groups(recipe)
+    asks = {"-h", "--help"} & set(words)
+    values = parse(
+        groups, ["--help"] if asks else words, command="train", description=DESCRIPTION.format(recipe=recipe)
+    )
+    if values["recipe"] not in (None, recipe):
+        raise UserError(f"Name the recipe first: zerosum train {values['recipe']} …")
+    options = given(values, groups) | {"recipe": recipe}
+    if options.pop("dry_run", False):
+        options.pop("out", None)
+        show(plan_tables(api.describe(**options)))
+    else:
+        show(places(api.train(**options).path))
+
+
+def flag_groups(recipe: str) -> Groups:
+    """All flags of a training with `recipe`."""
+    own = recipe_flags(recipe)
+    taken = {flag.name for flag in [*COMMON, *own]}
+    return {"": COMMON, recipe: own, "data": [flag for flag in data_flags() if flag.name not in taken]}
+
+
+def resolved_recipe(words: Sequence[str]) -> str:
+    """The recipe that a command line names, or else the one that suits its data.
+
+    Raises:
+        UserError: its first word is no flag and no recipe either.
+    """
+    from zerosum import api, recipes
+
+    names = recipes.names()
+    if words and not words[0].startswith("-"):
+        choose("recipe", words[0], names)
+    about = {name: value for name in ("data", "target") if (value := named_value(words, f"--{name}")) is not None}
+    return named_recipe(words, names) or api.recommend(**{"data": DATA.default} | about)
+
+
+def named_recipe(words: Sequence[str], names: Collection[str]) -> str | None:
+    """The first word that is a recipe and not the value of a flag (`--network dcgan`)."""
+    switches = {DRY_RUN.spelling, *(flag.spelling for flag in data_flags() if flag.type is bool)}
+    return next((word for word in free_words(words, switches) if word in names), None)
+
+
+def named_value(words: Sequence[str], spelling: str) -> str | None:
+    """The last value given to a flag, read before all flags are known."""
+    behind = [value for word, value in pairwise(words) if word == spelling]
+    behind += [word.split("=", 1)[1] for word in words if word.startswith(f"{spelling}=")]
+    return behind[-1] if behind else None

@@ -1,0 +1,245 @@
+"""Pictures are decoded once, into an array on disk, and read from there ever after.
+
+The cache has one directory a packing, named by a hash of where the pictures come from and of the options that shape
+them: `values.npy`, `rows.npz` (labels and groups) and `about.json`. It is built under a temporary name beside its
+place, flushed to the disk and renamed, so it is whole or not there; when another process was first, its work is used.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+import warnings
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import platformdirs
+
+from zerosum.data.options import DataOptions
+from zerosum.data.parallel import in_parallel
+from zerosum.data.pictures import Form, Pictures, common_form, conform
+from zerosum.data.samples import FEWEST, Samples, blocks, fingerprint
+from zerosum.errors import UserError
+
+VERSION = 1
+IN_MEMORY = 512 * 2**20
+"""Arrays up to this size, in bytes, are read into memory; larger ones are memory-mapped."""
+UNREADABLE_SHARE = 0.05
+NAMES_SHOWN = 10
+_STALE_SECONDS = 24 * 3600.0
+
+
+def default_root() -> Path:
+    """Where packings are kept: the environment's `ZEROSUM_CACHE`, or the user's cache directory."""
+    return Path(os.environ.get("ZEROSUM_CACHE") or platformdirs.user_cache_dir("zerosum")).expanduser() / "packed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cache:
+    """A directory of packings.
+
+    Args:
+        root: the directory.
+        progress: whether packing shows a bar on a terminal.
+    """
+
+    root: Path = field(default_factory=default_root)
+    progress: bool = True
+
+    def samples(self, key: tuple[Any, ...] | None, pictures: Callable[[], Pictures], options: DataOptions) -> Samples:
+        """The pictures, packed in the form that `options` ask for.
+
+        Args:
+            key: where the pictures come from and whatever else tells them from others; None when only their content
+                can tell: then they are packed anew each time.
+            pictures: opens them; called only when they must be packed.
+            options: `resolution`, `channels`, `fit` and `allow_unreadable` matter.
+
+        Raises:
+            UserError: too many are unreadable, too few are left, or the cache cannot be written.
+        """
+        place = None if key is None else self.root / _hash(VERSION, key, options.size, options.channels, options.fit)
+        found = None if place is None else _opened(place)
+        if found is None:
+            place = self._build(place, pictures(), options)
+            found = _opened(place)
+            assert found is not None, place
+        refuse_unreadable(found.unreadable, len(found) + len(found.unreadable), options.allow_unreadable)
+        if found.unreadable:
+            warnings.warn(f"Skipped unreadable images: {_listed(found.unreadable)}.", stacklevel=2)
+        return found
+
+    def _build(self, place: Path | None, pictures: Pictures, options: DataOptions) -> Path:
+        """Pack into a temporary directory and move it to its place, which is returned."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            _sweep(self.root)
+            folder = Path(tempfile.mkdtemp(prefix=".", suffix=".tmp", dir=self.root))
+            try:
+                content = pack(pictures, folder, options, self.progress)
+                return _commit(folder, place or self.root / _hash(VERSION, content))
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+        except OSError as error:
+            raise UserError(
+                f"Cannot pack the data into {self.root}: {error.strerror or error}. "
+                "Set ZEROSUM_CACHE to a directory that can be written and has room."
+            ) from error
+
+
+def pack(pictures: Pictures, folder: Path, options: DataOptions, progress: bool = False) -> str:
+    """Write the pictures into `folder` and return the fingerprint of what was written."""
+    forms, failed = in_parallel(pictures.probe, pictures.count, "Looking at the images", progress)
+    good = _readable(pictures, failed, options)
+    form = common_form(set(forms.values()), pictures.sides, options)
+    values = _allocated(folder / "values.npy", (len(good), form.channels, form.height, form.width), form)
+
+    def write(row: int) -> None:
+        picture = pictures.read(int(good[row]), max(form.height, form.width))
+        values[row] = conform(picture, form, options.fit)
+
+    _, undecodable = in_parallel(write, len(good), "Packing the images", progress)
+    failed |= {int(good[row]): reason for row, reason in undecodable.items()}
+    kept = np.delete(np.arange(len(good)), list(undecodable))
+    good = _readable(pictures, failed, options)
+    values = _compacted(values, kept, folder / "values.npy")
+    rows = {"labels": pictures.labels, "groups": pictures.groups}
+    rows = {name: np.asarray(array)[good] for name, array in rows.items() if array is not None}
+    np.savez(folder / "rows.npz", **rows)  # type: ignore[arg-type]
+    about = {
+        "version": VERSION,
+        "classes": list(pictures.classes),
+        "unreadable": [f"{pictures.describe(item)} ({failed[item]})" for item in sorted(failed)],
+        "skipped": sorted(failed),
+        "fingerprint": fingerprint(values, rows.get("labels"), pictures.classes),
+    }
+    values.flush()
+    (folder / "about.json").write_text(json.dumps(about))
+    return str(about["fingerprint"])
+
+
+def _readable(pictures: Pictures, failed: dict[int, str], options: DataOptions) -> np.ndarray:
+    """The items that did not fail, if they are enough."""
+    names = tuple(f"{pictures.describe(item)} ({failed[item]})" for item in sorted(failed))
+    left = pictures.count - len(failed)
+    if left == 0 and failed:
+        raise UserError(f"None of the {pictures.count} image(s) can be read: {_listed(names)}.")
+    refuse_unreadable(names, pictures.count, options.allow_unreadable)
+    if left < FEWEST:
+        raise UserError(
+            f"{left} usable image(s); at least {FEWEST} are needed: 2 training samples and 1 held out."
+            + (f" Unreadable: {_listed(names)}." if names else "")
+        )
+    return np.delete(np.arange(pictures.count), sorted(failed))
+
+
+def refuse_unreadable(names: tuple[str, ...], total: int, allowed: bool) -> None:
+    """Stop when more than 5 % of the images cannot be read, unless that is allowed."""
+    if not allowed and len(names) > UNREADABLE_SHARE * total:
+        raise UserError(
+            f"{len(names)} of {total} images cannot be read: {_listed(names)}. "
+            "Mend or remove them, or skip them with allow_unreadable."
+        )
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    more = len(names) - NAMES_SHOWN
+    return ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _allocated(path: Path, shape: tuple[int, ...], form: Form) -> "np.memmap[Any, Any]":
+    """An array on disk whose room is reserved: writing to a full disk through a map would kill the process."""
+    values = np.lib.format.open_memmap(path, mode="w+", dtype=form.dtype, shape=shape)
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return values
+
+
+def _compacted(values: "np.memmap[Any, Any]", kept: np.ndarray, path: Path) -> "np.memmap[Any, Any]":
+    """The array at `path` with only the `kept` rows."""
+    if len(kept) == len(values):
+        return values
+    form = Form(values.shape[2], values.shape[3], values.shape[1], values.dtype)
+    fresh = _allocated(path.with_suffix(".part"), (len(kept), *values.shape[1:]), form)
+    done = 0
+    for rows in blocks(kept):
+        fresh[done : done + len(rows)] = values[rows]
+        done += len(rows)
+    fresh.flush()
+    os.replace(path.with_suffix(".part"), path)
+    return fresh
+
+
+def _commit(folder: Path, place: Path) -> Path:
+    """Make a finished directory durable and visible at once; one that is already there stays."""
+    for path in folder.iterdir():
+        _sync(path)
+    _sync(folder)
+    try:
+        os.rename(folder, place)
+    except OSError:
+        if not place.is_dir():
+            raise
+    _sync(place.parent)
+    return place
+
+
+def _sync(path: Path) -> None:
+    """Flush a file or, where the system can, a directory to the disk."""
+    if path.is_dir() and os.name == "nt":
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _opened(place: Path) -> Samples | None:
+    """The packing at `place`; one that is damaged is removed and counts as none."""
+    if not place.is_dir():
+        return None
+    try:
+        about = json.loads((place / "about.json").read_text())
+        with np.load(place / "rows.npz", allow_pickle=False) as stored:
+            rows = dict(stored)
+        return Samples(
+            values=load_values(place / "values.npy"),
+            labels=rows.get("labels"),
+            groups=rows.get("groups"),
+            classes=tuple(about["classes"]),
+            unreadable=tuple(about["unreadable"]),
+            skipped=tuple(about["skipped"]),
+            fingerprint=about["fingerprint"],
+        )
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        shutil.rmtree(place, ignore_errors=True)
+        return None
+
+
+def load_values(path: Path) -> np.ndarray:
+    """A stored array, in memory if it is small, else mapped (copy-on-write, because tensors want to be writable)."""
+    if path.stat().st_size <= IN_MEMORY:
+        return np.asarray(np.load(path, allow_pickle=False))
+    return np.asarray(np.load(path, allow_pickle=False, mmap_mode="c"))
+
+
+def _sweep(root: Path) -> None:
+    """Remove what processes that were killed left behind."""
+    for folder in root.glob(".*.tmp"):
+        try:
+            if time.time() - folder.stat().st_mtime > _STALE_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
+        except FileNotFoundError:  # another process swept it
+            continue
+
+
+def _hash(*parts: Any) -> str:
+    return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()

@@ -1,0 +1,30 @@
+"""Games: players, phases, and the shapes of game that published systems share."""
+
+from zerosum.games.core import (
+    PLAYS,
+    Controls,
+    Game,
+    Move,
+    Networks,
+    Phase,
+    Play,
+    Player,
+    Result,
+    Sampler,
+)
+from zerosum.games.pair import Weighted, pair
+
+__all__ = [
+    "PLAYS",
+    "Controls",
+    "Game",
+    "Move",
+    "Networks",
+    "Phase",
+    "Play",
+    "Player",
+    "Result",
+    "Sampler",
+    "Weighted",
+    "pair",
+]

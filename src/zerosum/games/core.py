@@ -1,0 +1,186 @@
+"""An adversarial system as a game: named players who move in phases, each lowering a loss of its own.
+
+Everything here is data. `zerosum.training` plays it; nothing below knows of devices, files or what a sample is.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from zerosum.data.core import Batch
+from zerosum.draw import Draw
+
+Controls = Mapping[str, float]
+"""The few numbers that may change while a run goes on, such as `D/lr_scale` or a penalty's weight."""
+
+Networks = Mapping[str, nn.Module]
+"""Networks by name, live or averaged."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a loss returns.
+
+    Attributes:
+        terms: named scalars; their sum is what the movers lower.
+        watch: named tensors of any shape that observers may look at (scores …).
+    """
+
+    terms: dict[str, Tensor]
+    watch: dict[str, Tensor] = field(default_factory=dict)
+
+
+Loss = Callable[[Batch, Draw, Controls], Result]
+
+
+@dataclass
+class Player:
+    """Networks that learn together.
+
+    Args:
+        networks: by name; a name is used once in a game.
+        optimizer: parameters -> optimizer.
+        averaged: whether sampling uses an exponential average of these networks.
+        constrain: a projection of the networks after every step of the player (weight clipping), or None.
+    """
+
+    networks: nn.ModuleDict
+    optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+    averaged: bool = False
+    constrain: Callable[[nn.Module], None] | None = None
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A move.
+
+    Args:
+        name: the first part of the names its terms are logged under.
+        players: who moves; almost always one.
+        loss: `(batch, draw, controls) -> Result`. Other players are frozen while it runs, so that nothing
+            need be detached.
+        every: it is played every so many rounds (lazy regularisation).
+        repeats: samples seen -> how many times in a row it is played.
+        stream: phases with the same stream see the same real samples and latents in a round;
+            None gives the phase fresh ones of its own, in every repeat.
+    """
+
+    name: str
+    players: tuple[str, ...]
+    loss: Loss
+    every: int = 1
+    repeats: Callable[[int], int] = field(default=lambda samples_seen: 1)
+    stream: str | None = None
+
+
+Given = Literal["number", "label", "condition", "real"]
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """A way to make samples.
+
+    Args:
+        make: `(networks, batch, draw) -> samples`, as many as the batch has rows. `batch.real` may have empty
+            rows where `given` says that it is not looked at.
+        given: what of the batch is looked at: its `number` of rows, its `label`, its `condition` or its `real`.
+    """
+
+    make: Callable[[Networks, Batch, Draw], Tensor]
+    given: Given = "number"
+
+
+@dataclass
+class Game:
+    """Players, phases in the order of play, and how samples are made.
+
+    Args:
+        players: by name.
+        phases: in the order of play.
+        samplers: by name; the first is the default.
+        controls: names and initial values of the controls that the losses read.
+        state: what else must resume. Its buffers are kept a row (or rows) a slot of the batch: their first
+            dimension is gathered over processes when saved and sliced when loaded.
+    """
+
+    players: dict[str, Player]
+    phases: tuple[Phase, ...]
+    samplers: dict[str, Sampler]
+    controls: dict[str, float] = field(default_factory=dict)
+    state: nn.ModuleDict = field(default_factory=nn.ModuleDict)
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """All players' networks by name."""
+        return {name: network for player in self.players.values() for name, network in player.networks.items()}
+
+    @property
+    def averaged(self) -> tuple[str, ...]:
+        """Names of the networks that sampling takes the average of."""
+        return tuple(name for player in self.players.values() if player.averaged for name in player.networks)
+
+
+class Move(Protocol):
+    """One due phase in one repeat, ready to be played."""
+
+    @property
+    def phase(self) -> Phase:
+        """What is played."""
+        ...
+
+    @property
+    def repeat(self) -> int:
+        """How many times it was played before in this round."""
+        ...
+
+    def gradients(self) -> None:
+        """Compute the movers' gradients at the players' present weights."""
+        ...
+
+    def step(self) -> None:
+        """Move along them."""
+        ...
+
+
+Play = Callable[[list[Move]], None]
+"""How the moves of a round are made; a game that needs more than "lower your own loss" replaces this."""
+
+
+def alternating(moves: list[Move]) -> None:
+    """Everyone answers the move before: phases in their order."""
+    for move in moves:
+        move.gradients()
+        move.step()
+
+
+def reversed_order(moves: list[Move]) -> None:
+    """Alternating, with the phases in reverse order (the generator first)."""
+    order = list(dict.fromkeys(move.phase.name for move in moves))
+    alternating(sorted(moves, key=lambda move: -order.index(move.phase.name)))
+
+
+def simultaneous(moves: list[Move]) -> None:
+    """In each repeat everyone looks at the same weights, then all move at once.
+
+    Gradients of a player's several phases would overwrite each other, so its later phases wait for the next turn.
+    """
+    waiting = list(moves)
+    while waiting:
+        turn: dict[tuple[str, ...], Move] = {}
+        for move in waiting:
+            turn.setdefault(move.phase.players, move)
+        for move in turn.values():
+            move.gradients()
+        for move in turn.values():
+            move.step()
+        waiting = [move for move in waiting if turn[move.phase.players] is not move]
+
+
+PLAYS: dict[str, Play] = {
+    "critic-first": alternating,
+    "generator-first": reversed_order,
+    "simultaneous": simultaneous,
+}

@@ -1,0 +1,6 @@
+"""Losses: pure functions of scores or of samples, one value a sample."""
+
+from zerosum.losses.adversarial import ADVERSARIAL, Adversarial, AdversarialName
+from zerosum.losses.reconstruction import l1, l2
+
+__all__ = ["ADVERSARIAL", "Adversarial", "AdversarialName", "l1", "l2"]

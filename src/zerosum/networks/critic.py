@@ -1,0 +1,38 @@
+"""What all critics have in common."""
+
+import torch
+from torch import Tensor, nn
+
+
+class Critic(nn.Module):
+    """A body that turns samples into features, and a linear head that scores them.
+
+    Args:
+        body: samples `(n, *shape)` to features `(n, size)`.
+        size: the number of features.
+    """
+
+    def __init__(self, body: nn.Module, size: int) -> None:
+        super().__init__()
+        self.body = body
+        self.head = nn.Linear(size, 1)
+
+    @property
+    def size(self) -> int:
+        """The number of features."""
+        return self.head.in_features
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the head looks at, `(n, size)`."""
+        features: Tensor = self.body(x)
+        return features
+
+    def score(self, features: Tensor) -> Tensor:
+        """Features `(n, size)` to scores `(n,)`, in the head's own precision: bfloat16 rounds small differences."""
+        with torch.autocast(features.device.type, enabled=False):
+            scores: Tensor = self.head(features.to(self.head.weight.dtype))
+        return scores.squeeze(1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """One score a sample, an unbounded logit, `(n,)`."""
+        return self.score(self.features(x))

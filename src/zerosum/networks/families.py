@@ -1,0 +1,131 @@
+"""Families of networks by name, and how a pair of one family is built for a space."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from torch import nn
+
+from zerosum.errors import UserError, choose
+from zerosum.networks import dcgan, mlp, resnet
+from zerosum.networks.conditioning import ConditionalCritic, ConditionalGenerator
+from zerosum.networks.critic import Critic
+from zerosum.spaces import Space
+
+NetworkName = Literal["auto", "mlp", "dcgan", "resnet"]
+NormName = Literal["auto", "batch", "layer", "none"]
+
+
+@dataclass(frozen=True)
+class Family:
+    """A generator and a critic that belong together.
+
+    Attributes:
+        generator: `(space, *, latent, width, norm) -> module`, latents `(n, latent)` to samples.
+        critic: `(space, *, width, norm) -> Critic`, samples to scores `(n,)`.
+        width: the usual width.
+        generator_norm, critic_norm: the usual normalisations.
+    """
+
+    generator: Callable[..., nn.Module]
+    critic: Callable[..., Critic]
+    width: int
+    generator_norm: str
+    critic_norm: str
+
+
+NETWORKS: dict[str, Family] = {
+    "mlp": Family(mlp.Generator, mlp.MLPCritic, width=256, generator_norm="none", critic_norm="none"),
+    "dcgan": Family(dcgan.Generator, dcgan.DCGANCritic, width=64, generator_norm="batch", critic_norm="batch"),
+    "resnet": Family(resnet.Generator, resnet.ResNetCritic, width=64, generator_norm="batch", critic_norm="none"),
+}
+"""Families by name. `mlp` takes any space, the others images whose size has a pyramid."""
+
+
+def family(name: str, space: Space) -> Family:
+    """The family called `name`; `auto` is `dcgan` for images and `mlp` for everything else."""
+    if name == "auto":
+        name = "dcgan" if len(space.shape) == 3 else "mlp"
+    return choose("network", name, NETWORKS)
+
+
+def build_generator(name: str, space: Space, *, latent: int, width: int | None = None, norm: str = "auto") -> nn.Module:
+    """A generator `G(z)`, latents `(n, latent)` to samples of the space; arguments and errors as of `build`."""
+    chosen = family(name, space)
+    width = chosen.width if width is None else width
+    _at_least_one(latent=latent, width=width)
+    norm = _norm("generator", norm, {"auto": chosen.generator_norm, "batch": "batch", "none": "none"})
+    return chosen.generator(space, latent=latent, width=width, norm=norm)
+
+
+def build_critic(name: str, space: Space, *, width: int | None = None, norm: str = "auto") -> Critic:
+    """A critic `D(x)`, samples of the space to scores `(n,)`; arguments and errors as of `build`."""
+    chosen = family(name, space)
+    width = chosen.width if width is None else width
+    _at_least_one(width=width)
+    norms = {"auto": chosen.critic_norm, "batch": "batch", "layer": "layer", "none": "none"}
+    return chosen.critic(space, width=width, norm=_norm("critic", norm, norms))
+
+
+def build(
+    name: str,
+    space: Space,
+    *,
+    latent: int,
+    width: int | None = None,
+    generator_norm: str = "auto",
+    critic_norm: str = "auto",
+) -> tuple[nn.Module, Critic]:
+    """A generator `G(z)` and a critic `D(x)` for the space.
+
+    Args:
+        name: of the family, or `auto`.
+        space: what is made and judged.
+        latent: dimensions of the latent.
+        width: of both networks; the family's own by default.
+        generator_norm: `batch`, `none`, or `auto` for the family's own.
+        critic_norm: `batch`, `layer`, `none`, or `auto` for the family's own.
+
+    Raises:
+        UserError: no such family or normalisation, a number below 1, or a space the family cannot have.
+    """
+    return (
+        build_generator(name, space, latent=latent, width=width, norm=generator_norm),
+        build_critic(name, space, width=width, norm=critic_norm),
+    )
+
+
+def build_conditional(
+    name: str, space: Space, *, latent: int, classes: int, embedding: int = 16, **how: Any
+) -> tuple[ConditionalGenerator, ConditionalCritic]:
+    """A generator `G(z, label)` and a critic `D(x, label)`: labels stand beside latents and samples (Mirza 2014).
+
+    Args:
+        name: as in `build`, like the next two.
+        space: what is made and judged.
+        latent: dimensions of the latent, without the label's.
+        classes: how many there are.
+        embedding: dimensions of the label's embedding; each network has one of its own.
+        how: `width` and the normalisations, as in `build`.
+
+    Raises:
+        UserError: as `build`.
+    """
+    _at_least_one(latent=latent, classes=classes, embedding=embedding)
+    generator, _ = build(name, space, latent=latent + embedding, **how)
+    beside = replace(space, shape=(space.shape[0] + embedding, *space.shape[1:]))
+    _, critic = build(name, beside, latent=latent, **how)
+    return (
+        ConditionalGenerator(generator, classes=classes, embedding=embedding),
+        ConditionalCritic(critic, classes=classes, embedding=embedding),
+    )
+
+
+def _norm(player: str, name: str, norms: dict[str, str]) -> str:
+    return choose(f"{player} norm", name, norms)
+
+
+def _at_least_one(**numbers: int) -> None:
+    for name, number in numbers.items():
+        if number < 1:
+            raise UserError(f"{name} is {number}; networks need a whole number from 1 up.")

@@ -1,0 +1,64 @@
+"""Layers that several families share: what generators end with, and the normalisations by name.
+
+Like every network here they work in channels-last memory, under bfloat16 autocast and in float64, and can be
+differentiated twice.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from zerosum.errors import UserError, choose
+from zerosum.networks.batch_norm import BatchNorm
+from zerosum.spaces import Images, Space
+
+
+class Output(nn.Module):
+    """What a generator ends with: brings values into the range of the space, `(n, …) -> (n, …)`.
+
+    tanh for images in [-1, 1], sigmoid for [0, 1], nothing where values are unbounded (standardised images, points).
+    Computed in float32 at least: eight bits of mantissa are too few for a sample.
+    """
+
+    def __init__(self, space: Space) -> None:
+        super().__init__()
+        bounded = {"[-1,1]": nn.Tanh, "[0,1]": nn.Sigmoid}
+        preprocessing = space.preprocessing if isinstance(space, Images) else ""
+        self.activation: nn.Module = bounded.get(preprocessing, nn.Identity)()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same values, in range."""
+        samples: Tensor = self.activation(x.to(torch.promote_types(x.dtype, torch.float32)))
+        return samples
+
+
+NORMS: dict[str, Callable[[int], nn.Module]] = {
+    "batch": BatchNorm,
+    "layer": partial(nn.GroupNorm, 1),
+    "instance": nn.InstanceNorm2d,
+    "none": nn.Identity,
+}
+"""Normalisations by name, from a number of channels.
+
+`layer` normalises each sample over all its values and scales by channel: what WGAN-GP puts in the place of batch
+normalisation in the critic, where a penalty on each sample's slope forbids mixing samples (Gulrajani 2017, section 4).
+"""
+
+
+def norm(name: str, channels: int) -> nn.Module:
+    """The normalisation called `name` for `channels`; UserError if there is none."""
+    return choose("normalisation", name, NORMS)(channels)
+
+
+def image_shape(space: Space, network: str, instead: str = "Use network 'mlp'.") -> tuple[int, tuple[int, int]]:
+    """Channels, and height and width, of the space.
+
+    Raises:
+        UserError: its samples are no images; the message names `network` and what to do `instead`.
+    """
+    if len(space.shape) != 3:
+        raise UserError(f"Network {network!r} is for images; these are {space.kind} of shape {space.shape}. {instead}")
+    channels, height, width = space.shape
+    return channels, (height, width)

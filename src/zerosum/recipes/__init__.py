@@ -1,0 +1,39 @@
+"""One file for each published system: a typed function that builds a plan for a space."""
+
+from importlib import import_module
+
+from zerosum.errors import choose
+
+RECIPES: dict[str, str] = {
+    "gan": "multilayer perceptrons in the minimax game (Goodfellow 2014)",
+    "dcgan": "convolutions by the guidelines (Radford 2016)",
+    "lsgan": "least squares loss (Mao 2017)",
+    "wgan": "Wasserstein critic, clipped weights (Arjovsky 2017)",
+    "wgan-gp": "Wasserstein critic, gradient penalty (Gulrajani 2017)",
+    "sngan": "spectral normalisation, hinge loss, residual networks (Miyato 2018)",
+    "dragan": "gradient penalty around the data (Kodali 2017)",
+    "r3gan": "relativistic pairing with R1 and R2 (Huang 2024)",
+    "cgan": "conditional on labels (Mirza 2014)",
+    "cyclegan": "translation between two domains without pairs (Zhu 2017)",
+}
+
+
+def names() -> dict[str, str]:
+    """Every recipe's name with one line about it; needs no torch."""
+    return dict(RECIPES)
+
+
+def recipe(name: str):  # type: ignore[no-untyped-def]  # the type's own module needs torch
+    """The recipe called `name`.
+
+    Raises:
+        UserError: there is none.
+    """
+    choose("recipe", name, RECIPES)
+    module = name.replace("-", "_")
+    return getattr(import_module(f"zerosum.recipes.{module}"), module)
+
+
+def options(name: str):  # type: ignore[no-untyped-def]
+    """The options of the recipe called `name`, as `zerosum.recipes.options.Option` by name."""
+    return import_module("zerosum.recipes.options").options(recipe(name))

@@ -1,0 +1,44 @@
+"""Translation between two domains without pairs: there and back again must lead home."""
+
+from typing import Annotated
+
+from zerosum.errors import UserError
+from zerosum.games.translation import Domains, translation
+from zerosum.losses import ADVERSARIAL
+from zerosum.networks import PatchGAN, ResNetTranslator
+from zerosum.recipes.groups import Play
+from zerosum.recipes.options import Opt
+from zerosum.spaces import Images, Space
+from zerosum.training.plan import Plan
+
+
+def cyclegan(
+    space: Space,
+    *,
+    width: Annotated[int, Opt("Channels of the first layer.", 1, 1024)] = 32,
+    blocks: Annotated[int | None, Opt("Residual blocks of a generator; by default by the size.", 1, 64)] = None,
+    cycle_weight: Annotated[float, Opt("Lambda, weight of the cycle loss.", 0, 1e6)] = 10.0,
+    identity_weight: Annotated[float, Opt("Of the identity loss, as a share of the cycle weight.", 0, 1e6)] = 0.5,
+    pool_size: Annotated[int, Opt("Earlier pictures kept for each critic.", 1, 100_000)] = 50,
+    play: Play = Play(batch_size=8, length_samples=30_000, lr_decay="linear"),
+) -> Plan:
+    """Two ResNet generators, two PatchGAN critics, least squares, Adam(2e-4, 0.5, 0.999) (Zhu 2017)."""
+    if not isinstance(space, Images):
+        raise UserError("cyclegan translates images; take --data glyphs:sans-serif, or two folders with --target.")
+    networks = Domains(
+        A2B=ResNetTranslator(space, space, width=width, blocks=blocks),
+        B2A=ResNetTranslator(space, space, width=width, blocks=blocks),
+        D_A=PatchGAN(space, width=width),
+        D_B=PatchGAN(space, width=width),
+    )
+    game = translation(
+        networks=networks,
+        shape=space.shape,
+        batch_size=play.batch_size,
+        loss=ADVERSARIAL["least-squares"],
+        optimizer=play.optimizer_at(),
+        cycle_weight=cycle_weight,
+        identity_weight=identity_weight,
+        pool_size=pool_size,
+    )
+    return play.plan(game)

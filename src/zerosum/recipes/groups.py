@@ -1,0 +1,99 @@
+"""Groups of options that recipes share. A recipe's own defaults stand in its signature."""
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
+
+from torch import nn
+
+from zerosum.errors import choose
+from zerosum.games import PLAYS, Game
+from zerosum.optimizers import Optimizer, OptimizerName
+from zerosum.priors import PriorName
+from zerosum.recipes.options import Opt
+from zerosum.schedules import Decay, DecayName, Steps, words
+from zerosum.training.plan import Plan
+
+BETAS = "Decay of Adam's first and second moment; the first is also the momentum of SGD."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Play:
+    """How a game is played, whichever game it is."""
+
+    batch_size: Annotated[int, Opt("Real samples a round, over all devices.", 1, 65536)] = 64
+    length_samples: Annotated[int, Opt("Real samples seen when the training ends.", 1, 10**12)] = 200_000
+    lr: Annotated[float, Opt("Learning rate.", 0, 10)] = 2e-4
+    optimizer: Annotated[OptimizerName, Opt("Of every player.")] = "adam"
+    betas: Annotated[tuple[float, float], Opt(BETAS, 0, 1)] = (0.5, 0.999)
+    weight_decay: Annotated[float, Opt("Decoupled for adamw, added to the gradient elsewhere.", 0, 10)] = 0.0
+    lr_decay: Annotated[DecayName, Opt("How the learning rate falls to 0.")] = "none"
+    decay_begin: Annotated[float, Opt("Share of the length at which it begins to fall.", 0, 1)] = 0.5
+    ema_half_life_samples: Annotated[float, Opt("Half-life of the averaged generator; 0 averages nothing.", 0)] = 5e3
+    report_every_samples: Annotated[int | None, Opt("Between two lines of the log; by default length / 200.", 1)] = None
+    snapshot_every_samples: Annotated[int | None, Opt("Between two pictures; by default length / 20.", 1)] = None
+    checkpoint_every_samples: Annotated[int | None, Opt("Between checkpoints; by default length / 10.", 1)] = None
+
+    def optimizer_at(self, lr: float | None = None) -> Optimizer:
+        """The optimizer, with another learning rate where one is given."""
+        lr = self.lr if lr is None else lr
+        return Optimizer(name=self.optimizer, lr=lr, betas=self.betas, weight_decay=self.weight_decay)
+
+    def plan(self, game: Game, order: Steps[str] = Steps(("critic-first",))) -> Plan:
+        """The plan that plays `game` in this way."""
+
+        def every(given: int | None, share: int) -> int:
+            return max(self.batch_size, given or self.length_samples // share)
+
+        return Plan(
+            game=game,
+            batch_size=self.batch_size,
+            length_samples=self.length_samples,
+            learning_rate=Decay(self.lr_decay, self.decay_begin, self.length_samples),
+            order=order,
+            ema_half_life_samples=self.ema_half_life_samples,
+            report_every_samples=every(self.report_every_samples, 200),
+            snapshot_every_samples=every(self.snapshot_every_samples, 20),
+            checkpoint_every_samples=every(self.checkpoint_every_samples, 10),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rivalry:
+    """What is particular to one generator against one critic."""
+
+    critic_lr: Annotated[float | None, Opt("Learning rate of the critic (two time scales); by default lr.", 0, 10)] = (
+        None
+    )
+    critic_steps: Annotated[str, Opt("Steps of the critic to one of the generator, or a schedule: '100, 5@1600'.")] = (
+        "1"
+    )
+    order: Annotated[str, Opt(f"Who moves first, or a schedule of: {', '.join(PLAYS)}.")] = "critic-first"
+
+    def order_schedule(self) -> Steps[str]:
+        """The order of play as a schedule.
+
+        Raises:
+            UserError: an unknown order.
+        """
+        schedule = words(self.order)
+        for value in schedule.values:
+            choose("order", value, PLAYS)
+        return schedule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Networks:
+    """Which networks play; from Python, also one's own."""
+
+    network: Annotated[
+        Literal["auto", "mlp", "dcgan", "resnet"], Opt("Family; auto takes mlp for points, dcgan for images.")
+    ] = "auto"
+    width: Annotated[int | None, Opt("Channels at the finest level (mlp: units a layer).", 1, 4096)] = None
+    latent_size: Annotated[int, Opt("Dimensions of the latent z.", 1, 65536)] = 64
+    prior: Annotated[PriorName, Opt("Distribution of z.")] = "normal"
+    generator: nn.Module | None = None
+    critic: nn.Module | None = None
+
+    def preferring(self, family: Literal["mlp", "dcgan", "resnet"]) -> "Networks":
+        """The same with `auto` settled."""
+        return replace(self, network=family) if self.network == "auto" else self

@@ -1,0 +1,151 @@
+"""Options of a recipe: typed keywords with a default, a range and a line of help, in one flat list of names.
+
+A recipe is a function `(space, *, ...) -> Plan`. A keyword whose default is a dataclass stands for the dataclass's
+fields; that is how recipes share groups of options and still give each its own defaults.
+"""
+
+import inspect
+import math
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from zerosum.errors import UserError, nearest
+from zerosum.spaces import Space
+from zerosum.training.plan import Plan
+
+Recipe = Callable[..., Plan]
+
+
+@dataclass(frozen=True)
+class Opt:
+    """Marks an option: `Annotated[int, Opt("what it is", low=1)]`.
+
+    Args:
+        help: one line.
+        low, high: bounds, both allowed.
+    """
+
+    help: str
+    low: float = -math.inf
+    high: float = math.inf
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a recipe, as a command line or a page shows it."""
+
+    name: str
+    type: Any
+    default: Any
+    help: str
+    low: float
+    high: float
+
+
+def options(recipe: Recipe) -> dict[str, Option]:
+    """All options of a recipe by name."""
+    found: dict[str, Option] = {}
+    for name, (annotation, default) in keywords(recipe).items():
+        group = group_of(default) if is_dataclass(default) else {name: (annotation, default)}
+        for inner, (hint, value) in group.items():
+            mark = mark_of(hint)
+            if mark is not None:
+                found[inner] = Option(inner, get_args(hint)[0], value, mark.help, mark.low, mark.high)
+    return found
+
+
+def build(recipe: Recipe, space: Space, given: Mapping[str, Any]) -> Plan:
+    """Call a recipe with flat options.
+
+    Raises:
+        UserError: an option that the recipe has not, or a value of the wrong type or out of range.
+    """
+    arguments = keywords(recipe)
+    groups = {name: group_of(default) for name, (_, default) in arguments.items() if is_dataclass(default)}
+    allowed = {*arguments, *(field for group in groups.values() for field in group)} - set(groups)
+    known = options(recipe)
+    for name, value in given.items():
+        if name not in allowed:
+            raise UserError(f"Unknown option {name!r}.{nearest(name, allowed)} Allowed: {', '.join(sorted(known))}.")
+        if name in known:
+            check(known[name], value)
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if name in arguments}
+    for name, group in groups.items():
+        changes = {key: as_declared(value) for key, value in given.items() if key in group}
+        chosen[name] = replace(arguments[name][1], **changes)
+    return recipe(space, **chosen)
+
+
+def keywords(recipe: Recipe) -> dict[str, tuple[Any, Any]]:
+    """Annotation and default of every keyword."""
+    hints = typing.get_type_hints(recipe, include_extras=True)
+    parameters = list(inspect.signature(recipe).parameters.values())[1:]
+    return {p.name: (hints.get(p.name, Any), p.default) for p in parameters}
+
+
+def group_of(default: Any) -> dict[str, tuple[Any, Any]]:
+    """Annotation and value of every field of a dataclass instance."""
+    hints = typing.get_type_hints(type(default), include_extras=True)
+    return {field.name: (hints[field.name], getattr(default, field.name)) for field in fields(default)}
+
+
+def mark_of(hint: Any) -> Opt | None:
+    """The `Opt` of an annotation, if it has one."""
+    if get_origin(hint) is not Annotated:
+        return None
+    return next((mark for mark in get_args(hint)[1:] if isinstance(mark, Opt)), None)
+
+
+def check(option: Option, value: Any) -> None:
+    """Raise a UserError when `value` is not what the option takes."""
+    if not fits(value, option.type):
+        raise UserError(f"{option.name} = {value!r} is not possible: it takes {wording(option.type)}.")
+    numbers = [n for n in (value if isinstance(value, list | tuple) else [value]) if isinstance(n, int | float)]
+    if any(not option.low <= n <= option.high for n in numbers):
+        raise UserError(f"{option.name} = {value!r} is out of range: {bounds(option)}.")
+
+
+def fits(value: Any, kind: Any) -> bool:
+    """Whether `value` is of the type `kind`."""
+    origin = get_origin(kind)
+    if origin is Literal:
+        return value in get_args(kind)
+    if origin in (Union, types.UnionType):
+        return any(fits(value, inner) for inner in get_args(kind))
+    if origin is tuple:
+        inner = get_args(kind)
+        return isinstance(value, list | tuple) and len(value) == len(inner) and all(map(fits, value, inner))
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, kind)
+
+
+def wording(kind: Any) -> str:
+    """A type in words."""
+    origin = get_origin(kind)
+    if origin is Literal:
+        return "one of " + ", ".join(map(str, get_args(kind)))
+    if origin in (Union, types.UnionType):
+        return " or ".join(wording(inner) for inner in get_args(kind))
+    if origin is tuple:
+        return f"{len(get_args(kind))} numbers"
+    names: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false", type(None): "nothing"}
+    return names.get(kind, "text")
+
+
+def bounds(option: Option) -> str:
+    """A range in words."""
+    low, high = option.low, option.high
+    if high == math.inf:
+        return f"at least {low:g}"
+    return f"at most {high:g}" if low == -math.inf else f"{low:g} to {high:g}"
+
+
+def as_declared(value: Any) -> Any:
+    """JSON knows no tuples; options do."""
+    return tuple(value) if isinstance(value, list) else value

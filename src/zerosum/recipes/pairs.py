@@ -1,0 +1,88 @@
+"""What all recipes of one generator against one critic have in common."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import nn
+
+from zerosum.errors import UserError
+from zerosum.games import Weighted, pair
+from zerosum.losses import ADVERSARIAL, AdversarialName
+from zerosum.networks import NormName, build, build_conditional
+from zerosum.penalties import spectral_norm
+from zerosum.priors import prior
+from zerosum.recipes.groups import Networks, Play, Rivalry
+from zerosum.schedules import counts
+from zerosum.spaces import Space
+from zerosum.training.plan import Plan
+
+
+def pair_plan(
+    space: Space,
+    *,
+    networks: Networks,
+    play: Play,
+    rivalry: Rivalry,
+    loss: AdversarialName,
+    penalties: Sequence[Weighted] = (),
+    constrain: Callable[[nn.Module], None] | None = None,
+    generator_norm: NormName = "auto",
+    critic_norm: NormName = "auto",
+    spectral: bool = False,
+    conditional: bool = False,
+) -> Plan:
+    """The plan of a pair.
+
+    Args:
+        space: of the samples.
+        networks, play, rivalry: options.
+        loss: name of the adversarial loss.
+        penalties: of the critic.
+        constrain: projection of the critic after its steps.
+        generator_norm, critic_norm: normalisation between layers.
+        spectral: whether the critic's layers are spectrally normalised.
+        conditional: whether both networks are told the label.
+    """
+    generator, critic = make_networks(space, networks, generator_norm, critic_norm, conditional)
+    if spectral:
+        critic = spectral_norm(critic)
+    critic_lr = play.lr if rivalry.critic_lr is None else rivalry.critic_lr
+    game = pair(
+        generator=generator,
+        critic=critic,
+        prior=prior(networks.prior, networks.latent_size),
+        loss=ADVERSARIAL[loss],
+        optimizer=play.optimizer_at(),
+        critic_optimizer=play.optimizer_at(critic_lr),
+        penalties=penalties,
+        constrain=constrain,
+        critic_steps=counts(rivalry.critic_steps),
+        conditional=conditional,
+    )
+    return play.plan(game, rivalry.order_schedule())
+
+
+def make_networks(
+    space: Space, networks: Networks, generator_norm: NormName, critic_norm: NormName, conditional: bool
+) -> tuple[nn.Module, nn.Module]:
+    """Generator and critic: the user's own, or of the family that was chosen.
+
+    Raises:
+        UserError: a conditional pair on data without labels, or a space the family cannot have.
+    """
+    if networks.generator is not None and networks.critic is not None:
+        return networks.generator, networks.critic
+    how: dict[str, Any] = {"latent": networks.latent_size, "width": networks.width}
+    how |= {"generator_norm": generator_norm, "critic_norm": critic_norm}
+    generator: nn.Module
+    critic: nn.Module
+    if not conditional:
+        generator, critic = build(networks.network, space, **how)
+    elif space.classes:
+        generator, critic = build_conditional(networks.network, space, classes=len(space.classes), **how)
+    else:
+        raise UserError(
+            "This recipe needs labels, and the data has none: take data with classes (a folder with a sub-folder a "
+            "class, or an .npz with 'labels'), or another recipe."
+        )
+    return networks.generator or generator, networks.critic or critic

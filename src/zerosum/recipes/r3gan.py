@@ -1,0 +1,37 @@
+"""Each generated sample against a real one, with zero-centred gradient penalties on both.
+
+D lowers softplus(-(D(x) - D(G(z)))) + gamma/2 (|grad D(x)|^2 + |grad D(G(z))|^2), G lowers softplus(D(x) - D(G(z)))
+(Huang 2024, equations 2, 6 and 7). The paper proves local convergence; no normalisation and no trick is needed.
+"""
+
+from typing import Annotated
+
+from zerosum.games import Weighted
+from zerosum.penalties.gradient import r1, r2
+from zerosum.recipes.groups import Networks, Play, Rivalry
+from zerosum.recipes.options import Opt
+from zerosum.recipes.pairs import pair_plan
+from zerosum.spaces import Space
+from zerosum.training.plan import Plan
+
+
+def r3gan(
+    space: Space,
+    *,
+    gamma: Annotated[float, Opt("Weight of R1 and R2; each counts gamma / 2.", 0, 1e6)] = 1.0,
+    penalty_every: Annotated[int, Opt("R1 and R2 every so many rounds, with the weight to match.", 1, 1000)] = 1,
+    networks: Networks = Networks(),
+    play: Play = Play(betas=(0.0, 0.99)),
+    rivalry: Rivalry = Rivalry(),
+) -> Plan:
+    """Relativistic pairing with R1 and R2 every round (Huang 2024)."""
+    return pair_plan(
+        space,
+        networks=networks,
+        play=play,
+        rivalry=rivalry,
+        loss="relativistic",
+        penalties=[Weighted("r1", r1, gamma / 2, penalty_every), Weighted("r2", r2, gamma / 2, penalty_every)],
+        generator_norm="none",
+        critic_norm="none",
+    )

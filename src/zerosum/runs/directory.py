@@ -1,0 +1,143 @@
+"""Runs on disk: make one, find one again, read its plan and its log.
+
+A run is a directory with a `plan.json`. Nothing here changes what a training wrote.
+"""
+
+import contextlib
+import itertools
+import json
+import math
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from zerosum.errors import UserError, nearest
+
+FORMAT = 1
+"""Version of `plan.json` that is understood."""
+
+Plan = dict[str, Any]
+Line = dict[str, float | None]
+
+
+def list_runs(root: str | Path = "runs") -> list[Path]:
+    """All runs directly under `root`, by name."""
+    root = Path(root)
+    return sorted(path.parent for path in root.glob("*/plan.json")) if root.is_dir() else []
+
+
+def find_run(name_or_path: str | Path, root: str | Path = "runs") -> Path:
+    """The directory of the run that is called or lies at `name_or_path`.
+
+    Raises:
+        UserError: there is none, with the nearest name; or the directory is no run.
+    """
+    for path in (Path(name_or_path), Path(root) / name_or_path):
+        if (path / "plan.json").is_file():
+            return path
+        if path.name == "plan.json" and path.is_file():
+            return path.parent
+    names = [path.name for path in list_runs(root)]
+    known = f"Runs under {root}/: {', '.join(names)}." if names else f"There are no runs under {root}/ yet."
+    if Path(name_or_path).exists():
+        raise UserError(f"{str(name_or_path)!r} is no run: it holds no plan.json. {known}")
+    raise UserError(f"There is no run {str(name_or_path)!r}.{nearest(Path(name_or_path).name, names)} {known}")
+
+
+def new_run_directory(out: str | Path | None, recipe: str, data: str, root: str | Path = "runs") -> Path:
+    """A new empty directory for a run: `out`, or the next free `root/<recipe>-<data>-<n>`.
+
+    Raises:
+        UserError: `out` holds something already (nothing is ever overwritten), or cannot be written.
+    """
+    try:
+        path = _next_free(Path(root), f"{recipe}-{slug(data)}") if out is None else _empty(Path(out))
+    except OSError as error:
+        raise UserError(f"Cannot write to {str(out or root)!r}: {error.strerror}. Choose another --out.") from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise UserError(f"Cannot write to {str(path)!r}: permission denied. Choose another --out.")
+    return path
+
+
+def read_plan(run: Path) -> Plan:
+    """What `plan.json` says.
+
+    Raises:
+        UserError: it cannot be read, or was written by a version of zerosum with another format.
+    """
+    path = run / "plan.json"
+    try:
+        plan = json.loads(path.read_text(encoding="utf-8"))
+        found = plan["format"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} cannot be read as the plan of a run: {error}.") from error
+    if found != FORMAT:
+        raise UserError(f"{path} has format {found!r}; this version of zerosum reads format {FORMAT}.")
+    return dict(plan)
+
+
+def read_log(run: Path) -> list[Line]:
+    """The figures of `log.jsonl`, oldest first; NaN and infinity become None."""
+    return [
+        {name: _finite(value) for name, value in line.items() if value is None or isinstance(value, int | float)}
+        for line in _lines(run)
+        if "note" not in line
+    ]
+
+
+def read_notes(run: Path) -> list[tuple[int, str]]:
+    """What happened on the way: (samples seen, text), oldest first."""
+    return [(int(line["samples_seen"]), str(line["note"])) for line in _lines(run) if "note" in line]
+
+
+def slug(data: str) -> str:
+    """A short name for a folder from the name of the data, which may be a path.
+
+    >>> slug("digits"), slug("/home/me/My cats.zip"), slug("hf:ylecun/mnist"), slug("../")
+    ('digits', 'my-cats', 'mnist', 'data')
+    """
+    stem = Path(data.removeprefix("hf:")).stem
+    return re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:40] or "data"
+
+
+def _next_free(root: Path, stem: str) -> Path:
+    """Claims a name by making its directory, so that two runs started at once never share one."""
+    root.mkdir(parents=True, exist_ok=True)
+    for number in itertools.count(1):
+        path = root / f"{stem}-{number}"
+        try:
+            path.mkdir()
+        except FileExistsError:
+            continue
+        return path
+    raise AssertionError("unreachable")
+
+
+def _empty(path: Path) -> Path:
+    if (path / "plan.json").exists():
+        raise UserError(
+            f"{str(path)!r} already holds a run. Go on with it by `zerosum resume {path}`, or choose another --out."
+        )
+    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        raise UserError(f"{str(path)!r} already exists and is not empty. Choose another --out.")
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _lines(run: Path) -> Iterator[dict[str, Any]]:
+    """The lines of the log; one that is not complete is left out: a run may be killed, or go on, while it writes."""
+    path = run / "log.jsonl"
+    if not path.is_file():
+        return
+    with path.open(encoding="utf-8", errors="replace") as texts:
+        for text in texts:
+            with contextlib.suppress(ValueError):
+                line = json.loads(text)
+                if isinstance(line, dict) and isinstance(line.get("samples_seen"), int | float):
+                    yield line
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

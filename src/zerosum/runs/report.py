@@ -1,0 +1,124 @@
+"""One page that shows a run: pictures over time, curves, options, and how to do it again.
+
+The page holds everything it needs (pictures as data URIs, style and script inline), asks no server for anything, and
+opens from a file.
+"""
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from zerosum.errors import UserError
+from zerosum.runs.commands import resume_command, sample_command, short, train_call, train_command
+from zerosum.runs.curves import charts
+from zerosum.runs.pictures import data_uri, evenly, size
+from zerosum.runs.state import State, duration, read_state
+
+PIXELATED_BELOW = 700
+"""Grids narrower than this are enlarged without smoothing: a reader wants to see the samples' own pixels."""
+
+
+def write_report(run: Path) -> Path:
+    """Write `report.html` into a run directory and return its path. An older page is replaced in one step.
+
+    Raises:
+        UserError: the plan cannot be read, or the page cannot be written.
+    """
+    path = run / "report.html"
+    page = render(read_state(run))
+    draft = path.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        draft.write_text(page, encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise UserError(f"Cannot write {str(path)!r}: {error.strerror}.") from error
+    return path
+
+
+def render(state: State) -> str:
+    """The page as text."""
+    environment = Environment(
+        loader=PackageLoader("zerosum.runs", "page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["short"] = short
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # curves keep their order, hence their colours
+    template = environment.get_template("report.html")
+    return template.render(
+        state=state,
+        plan=state.plan,
+        facts=_facts(state),
+        tables=_tables(state),
+        pictures=_pictures(state),
+        curves=_curves(state),
+        commands=_commands(state),
+    )
+
+
+def _facts(state: State) -> dict[str, str]:
+    """The few figures that stand at the head of the page."""
+    training, seconds = state.plan["training"], state.last("seconds")
+    speed = state.samples_seen / seconds if seconds else None
+    return {
+        "samples seen": f"{state.samples_seen:,}",
+        "of the plan": f"{state.share:.0%}",
+        "time": duration(seconds) if seconds is not None else "–",
+        "samples/s": f"{speed:,.0f}" if speed else "–",
+        "device": f"{training.get('device', '–')} · {training.get('precision', '–')}",
+    }
+
+
+def _tables(state: State) -> dict[str, dict[str, Any]]:
+    plan = state.plan
+    data = _without(plan["data"], "options") | plan["data"].get("options", {})
+    revisions = {
+        f"at {entry['samples_seen']:,}": _without(entry, "samples_seen") for entry in plan.get("revisions", [])
+    }
+    found = {
+        "Options": plan["options"],
+        "Data": {name: value for name, value in data.items() if value != []},
+        "Training": plan["training"],
+        "Versions": plan.get("versions", {}),
+        "Changes of plan": revisions,
+    }
+    return {title: rows for title, rows in found.items() if rows}
+
+
+def _pictures(state: State) -> dict[str, Any]:
+    """Snapshots over time and the real grid, as data URIs; empty where there are none."""
+    chosen = {seen: state.snapshots[seen] for seen in evenly(list(state.snapshots))}
+    sizes = {path: size(path) for path in [*chosen.values(), *([state.real] if state.real else [])]}
+    whole = [found for found in sizes.values() if found is not None]
+    return {
+        "steps": [{"samples_seen": seen, "src": data_uri(path)} for seen, path in chosen.items() if sizes[path]],
+        "real": data_uri(state.real) if state.real and sizes[state.real] else None,
+        "pixelated": state.plan["data"].get("kind") == "images" and any(width < PIXELATED_BELOW for width, _ in whole),
+    }
+
+
+def _curves(state: State) -> dict[str, Any]:
+    samples_seen, found = charts(state.log)
+    return {"x": samples_seen, "charts": [asdict(chart) for chart in found]}
+
+
+def _commands(state: State) -> dict[str, str]:
+    """How to repeat, resume and sample; nothing where a run has parts that only its author's Python knows."""
+    if not state.plan.get("resumable", True):
+        return {}
+    return {
+        "Train the same again": train_command(state.plan),
+        "The same in Python, every option spelled out": train_call(state.plan),
+        "Go on with this run": resume_command(state.path, state.longer),
+        "Draw new samples": sample_command(state.path),
+    }
+
+
+def _without(entry: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key != name}

@@ -1,0 +1,231 @@
+"""From what a user asks for to what is played, and back again from a run's `plan.json`.
+
+A `Setup` is everything that makes a run: the recipe and its options, the data and its options, and how it is played.
+It is settled once (automatic choices included), written as `plan.json`, and read again on resume.
+"""
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from zerosum import recipes
+from zerosum.data import Data, DataOptions, open_data
+from zerosum.draw import fold
+from zerosum.errors import UserError, nearest
+from zerosum.games import Game
+from zerosum.recipes.options import Recipe, build, options
+from zerosum.runs.directory import FORMAT
+from zerosum.spaces import Space, describe
+from zerosum.training.checkpoints import write_atomically
+from zerosum.training.devices import resolve_device, resolve_precision
+from zerosum.training.plan import Plan
+
+CADENCE = ("length_samples", "report_every_samples", "snapshot_every_samples", "checkpoint_every_samples")
+"""Options that say how long and how often something is written; they do not shape the weights."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a run is made from.
+
+    Attributes:
+        recipe: the function that builds the plan.
+        name: of the recipe.
+        given: options of the recipe, flat.
+        data: opened.
+        data_options: how it was prepared.
+        seed, device, devices, precision: how it is played; `device` and `precision` are settled.
+        own: whether something came from Python that no file can describe (networks, a game, a data set), so that
+            the run resumes from Python only.
+    """
+
+    recipe: Recipe
+    name: str
+    given: Mapping[str, Any]
+    data: Data
+    data_options: DataOptions
+    seed: int
+    device: str
+    devices: int
+    precision: str
+    own: bool
+
+    def plan(self) -> Plan:
+        """Build the plan; initial weights come from the run's seed alone."""
+        with torch.random.fork_rng():
+            torch.manual_seed(fold(self.seed, "networks"))
+            return build(self.recipe, self.data.space, self.given)
+
+    def options(self, plan: Plan) -> dict[str, Any]:
+        """Every option of the recipe, settled."""
+        known = options(self.recipe)
+        settled = {name: self.given.get(name, option.default) for name, option in known.items()}
+        return settled | {name: getattr(plan, name) for name in CADENCE if name in known}
+
+    def identity(self, plan: Plan) -> dict[str, Any]:
+        """What shapes the training, as JSON; not its length, the device or versions."""
+        shaping = {name: value for name, value in self.options(plan).items() if name not in CADENCE}
+        facts = {
+            "recipe": self.name,
+            "data": f"{self.data.name} ({self.data.fingerprint[:12]})",
+            "seed": self.seed,
+            "precision": self.precision,
+            "batch_size": plan.batch_size,
+            "networks": weights_digest(plan.game),
+        }
+        return dict(json.loads(json.dumps(shaping | facts)))
+
+    def document(self, plan: Plan) -> dict[str, Any]:
+        """`plan.json`."""
+        data, size = self.data, self.data.train.size
+        cadence = {name: getattr(plan, name) for name in CADENCE}
+        return {
+            "format": FORMAT,
+            "recipe": self.name,
+            "options": self.options(plan),
+            "data": {
+                "name": data.name,
+                "options": changed(self.data_options),
+                "fingerprint": data.fingerprint,
+                "train_size": size,
+                "held_out_size": data.held_out.size,
+                **describe(data.space),
+            },
+            "training": {
+                "seed": self.seed,
+                "device": self.device,
+                "devices": self.devices,
+                "precision": self.precision,
+                "batch_size": plan.batch_size,
+                **cadence,
+            },
+            "resumable": not self.own,
+            "versions": {
+                "zerosum": version("zerosum"),
+                "torch": torch.__version__,
+                "python": platform.python_version(),
+            },
+            "threads": torch.get_num_threads(),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "revisions": [],
+        }
+
+
+def settle(
+    recipe: str | Recipe | Plan | Game | None,
+    data: Any,
+    flat: Mapping[str, Any],
+    *,
+    seed: int = 0,
+    device: str = "auto",
+    devices: int = 1,
+    precision: str = "auto",
+    length_samples: int | None = None,
+    progress: bool = True,
+) -> Setup:
+    """Settle what a user asked for.
+
+    Args:
+        recipe: a name, a function `(space, *, …) -> Plan`, a ready plan or game, or None for the one that suits.
+        data: whatever `open_data` takes.
+        flat: options of the data and of the recipe together.
+        seed, device, devices, precision, length_samples: of the training.
+        progress: whether packing shows a bar.
+
+    Raises:
+        UserError: anything that was given cannot be used.
+    """
+    if seed < 0:
+        raise UserError(f"seed is {seed}; it is a whole number from 0 up.")
+    data_options, given = split(flat)
+    if length_samples is not None:
+        given["length_samples"] = length_samples
+    name = recommend(data, data_options) if recipe is None else recipe
+    function = recipes.recipe(name) if isinstance(name, str) else as_recipe(name)
+    refuse_unknown(given, function)
+    opened = open_data(data, data_options, progress=progress)
+    device = resolve_device(device)
+    return Setup(
+        recipe=function,
+        name=name if isinstance(name, str) else getattr(name, "__name__", type(name).__name__.lower()),
+        given=given,
+        data=opened,
+        data_options=data_options,
+        seed=seed,
+        device=device,
+        devices=devices,
+        precision=resolve_precision(precision, device, opened.space.kind),
+        own=not isinstance(name, str) or not isinstance(data, str | Path) or bool({"generator", "critic"} & set(given)),
+    )
+
+
+def split(flat: Mapping[str, Any]) -> tuple[DataOptions, dict[str, Any]]:
+    """Options of the data, and the rest."""
+    names = {field.name for field in fields(DataOptions)}
+    chosen = {name: value for name, value in flat.items() if name in names}
+    return DataOptions(**chosen), {name: value for name, value in flat.items() if name not in names}
+
+
+def refuse_unknown(given: Mapping[str, Any], recipe: Recipe) -> None:
+    """Raise a UserError for an option that neither the recipe nor the data has, before anything is read."""
+    known = {*options(recipe), *(field.name for field in fields(DataOptions)), "generator", "critic"}
+    for name in given:
+        if name not in known:
+            raise UserError(f"Unknown option {name!r}.{nearest(name, known)} Allowed: {', '.join(sorted(known))}.")
+
+
+def as_recipe(made: Recipe | Plan | Game) -> Recipe:
+    """A recipe from what a user made in Python."""
+    if isinstance(made, Plan):
+        plan = made
+
+        def fixed(space: Space, *, length_samples: int | None = None) -> Plan:
+            return plan if length_samples is None else replace(plan, length_samples=length_samples)
+
+        return fixed
+    if isinstance(made, Game):
+        from zerosum.recipes.groups import Play
+
+        game = made
+
+        def played(space: Space, *, play: Play = Play()) -> Plan:
+            return play.plan(game)
+
+        return played
+    if not callable(made):
+        raise UserError(f"A recipe is a name, a function, a Plan or a Game, not {type(made).__name__}.")
+    return made
+
+
+def recommend(data: Any, data_options: DataOptions) -> str:
+    """The recipe for data when none is named: two domains are translated, everything else is modelled by R3GAN."""
+    two = data_options.target is not None or (isinstance(data, str) and data.startswith("glyphs:"))
+    return "cyclegan" if two else "r3gan"
+
+
+def changed(data_options: DataOptions) -> dict[str, Any]:
+    """The data options, as JSON."""
+    return {field.name: getattr(data_options, field.name) for field in fields(data_options)}
+
+
+def weights_digest(game: Game) -> str:
+    """A short hash of the names and shapes of all weights."""
+    shapes = {
+        f"{name}.{key}": list(value.shape)
+        for name, network in game.networks.items()
+        for key, value in network.state_dict().items()
+    }
+    return hashlib.sha256(json.dumps(shapes, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def write_plan(run: Path, document: Mapping[str, Any]) -> None:
+    """Write `plan.json`, whole or not at all."""
+    write_atomically(run / "plan.json", json.dumps(document, indent=2) + "\n")

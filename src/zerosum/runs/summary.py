@@ -1,0 +1,84 @@
+"""A run on one screen: what is trained on what, how far it is, where its pictures are, how to go on."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from zerosum.runs.commands import resume_command, sample_command, short
+from zerosum.runs.curves import is_setting
+from zerosum.runs.directory import Plan
+from zerosum.runs.state import State, duration, read_state
+
+HIDDEN = {"samples_seen", "seconds", "samples_per_second"}
+
+
+def summary(run: Path) -> RenderableType:
+    """What `zerosum show RUN` prints.
+
+    Raises:
+        UserError: the plan cannot be read.
+    """
+    state = read_state(run)
+    return Group(plan_tables(state.plan), _progress(state), _figures(state), _places(state))
+
+
+def plan_tables(plan: Plan) -> RenderableType:
+    """A plan as tables: recipe and data, how it is trained, the recipe's options."""
+    data = plan["data"]
+    title = Text.assemble((plan["recipe"], "bold"), " on ", (data["name"], "bold"))
+    return Group(
+        title,
+        table("data", {name: value for name, value in data.items() if name not in ("name", "options") and value != []}),
+        table("data options", data.get("options", {})),
+        table("training", plan["training"]),
+        table("options", plan["options"]),
+    )
+
+
+def table(title: str, rows: Mapping[str, Any]) -> RenderableType:
+    """Names and values under a title; nothing where there are no rows. Lines are not folded, so paths can be copied."""
+    if not rows:
+        return Group()
+    width = max(map(len, rows))
+    lines = [Text.assemble("  ", (name.ljust(width), "cyan"), "  ", short(value)) for name, value in rows.items()]
+    return Group("", Text(title, style="bold"), *lines)
+
+
+def places(run: Path) -> RenderableType:
+    """Where a run's pictures and report are, how to go on with it and how to use it."""
+    return _places(read_state(run))
+
+
+def _progress(state: State) -> RenderableType:
+    return table(
+        "progress",
+        {
+            "samples seen": f"{state.samples_seen:,} of {state.length_samples:,} ({state.share:.0%})",
+            "time": duration(state.last("seconds") or 0.0),
+            "samples/s": short(state.last("samples_per_second")),
+            "checkpoints": ", ".join(path.name.lstrip("0") or "0" for path in state.checkpoints) or "none",
+        },
+    )
+
+
+def _figures(state: State) -> RenderableType:
+    last = state.log[-1] if state.log else {}
+    figures = {name: value for name, value in last.items() if name not in HIDDEN and not is_setting(name)}
+    return table("last figures", {n: "not finite" if value is None else f"{value:.4g}" for n, value in figures.items()})
+
+
+def _places(state: State) -> RenderableType:
+    rows: dict[str, str] = {}
+    if state.snapshots:
+        rows["samples"] = str(next(reversed(state.snapshots.values())))
+    if (state.path / "report.html").is_file():
+        rows["report"] = str(state.path / "report.html")
+    if state.plan.get("resumable", True):
+        rows["sample"] = sample_command(state.path)
+        rows["resume"] = resume_command(state.path, state.longer)
+    else:
+        rows["resume"] = "from Python only: the run has networks, data or a game of the user's own"
+    return table("use", rows)

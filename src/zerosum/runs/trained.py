@@ -1,0 +1,175 @@
+"""A trained run, ready to sample from; its data is opened only where samples are made from data."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from zerosum import recipes
+from zerosum.data import DataOptions, open_data
+from zerosum.draw import Draw
+from zerosum.errors import UserError, choose, nearest
+from zerosum.games import Game, Sampler
+from zerosum.recipes.options import build
+from zerosum.runs.directory import read_plan
+from zerosum.spaces import Space, restore
+from zerosum.training import checkpoints
+from zerosum.training.averaging import tensors_of
+from zerosum.training.checkpoints import Damaged
+from zerosum.training.engine import part, put
+from zerosum.training.sampling import Requests, chunks, ready
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What was sampled.
+
+    Attributes:
+        values: `(n, *shape)`, in network values.
+        labels: class numbers `(n,)` where the sampler is told the class, else None.
+        space: says how they are shown and saved.
+    """
+
+    values: Tensor
+    labels: Tensor | None
+    space: Space
+
+    def save(self, out: Path) -> None:
+        """Write by the ending of `out`: `.png` a grid, `.npz` arrays `samples` and `labels`, no ending a folder.
+
+        Raises:
+            UserError: another ending, or nothing can be written there.
+        """
+        try:
+            if out.suffix == ".png":
+                out.parent.mkdir(parents=True, exist_ok=True)
+                self.space.picture(self.values).save(out)
+            elif out.suffix == ".npz":
+                out.parent.mkdir(parents=True, exist_ok=True)
+                arrays: dict[str, Any] = {"samples": self.space.to_array(self.values)}
+                if self.labels is not None:
+                    arrays["labels"] = self.labels.numpy()
+                np.savez_compressed(out, **arrays)
+            elif not out.suffix:
+                out.mkdir(parents=True, exist_ok=True)
+                self.space.save_each(self.values, out, self._names())
+            else:
+                raise UserError(f"Cannot write {str(out)!r}: take an ending .png or .npz, or none for a folder.")
+        except OSError as error:
+            raise UserError(f"Cannot write {str(out)!r} ({error.strerror or error}).") from error
+
+    def _names(self) -> list[str]:
+        if self.labels is None:
+            return [f"{index:06d}" for index in range(len(self.values))]
+        return [f"{index:06d}-{self.space.classes[label]}" for index, label in enumerate(self.labels.tolist())]
+
+
+class Trained:
+    """The newest whole checkpoint of a run.
+
+    Args:
+        run: the directory.
+        game: the run's game, where it was made in Python and no file can describe it.
+
+    Raises:
+        UserError: no checkpoint, or a game from Python was not given.
+    """
+
+    def __init__(self, run: Path, game: Game | None = None) -> None:
+        self.run = run
+        self.document = read_plan(run)
+        self.space = restore(self.document["data"])
+        self.game = game or self._game()
+        checkpoint = newest(run)
+        put(tensors_of(self.game.networks), part(checkpoint.model, "live/"))
+        self.averaged = self._averaged(part(checkpoint.model, "averaged/"))
+        self.samples_seen = int(checkpoint.state["samples_seen"])
+
+    def sample(
+        self,
+        n: int,
+        *,
+        seed: int = 0,
+        label: int | str | None = None,
+        averaged: bool = True,
+        sampler: str | None = None,
+    ) -> Samples:
+        """Make `n` samples; the same seed gives the same samples."""
+        if n < 1:
+            raise UserError(f"n is {n}; at least one sample can be made.")
+        made = self.game.samplers[self._sampler(sampler)]
+        requests = self._requests(made, label)
+        with torch.random.fork_rng():
+            standing = Draw(self.document["training"]["seed"], "standing")
+            networks = ready(self.game, self.averaged if averaged else {}, made, requests, standing)
+            draw = Draw(seed, "sample")
+            values = torch.cat(list(chunks(made, networks, n, requests, draw)))
+        labels = requests.batch("label", 0, n, draw).label if made.given == "label" else None
+        return Samples(values, labels, self.space)
+
+    def _game(self) -> Game:
+        if not self.document["resumable"]:
+            raise UserError(f"{self.run} was trained with parts made in Python; open it from Python with its game.")
+        with torch.random.fork_rng():
+            function = recipes.recipe(self.document["recipe"])
+            return build(function, self.space, self.document["options"]).game
+
+    def _averaged(self, tensors: dict[str, Tensor]) -> dict[str, nn.Module]:
+        if not self.document["options"].get("ema_half_life_samples", 1):
+            return {}
+        import copy
+
+        networks = {name: copy.deepcopy(self.game.networks[name]) for name in self.game.averaged}
+        put(tensors_of(networks), tensors)
+        return networks
+
+    def _sampler(self, name: str | None) -> str:
+        if name is None:
+            return next(iter(self.game.samplers))
+        choose("sampler", name, self.game.samplers)
+        return name
+
+    def _requests(self, sampler: Sampler, label: int | str | None) -> Requests:
+        requests = Requests(classes=len(self.space.classes))
+        if label is not None and sampler.given != "label":
+            raise UserError("This model was not trained on labels, so it cannot be asked for a class.")
+        if label is not None:
+            requests = replace(requests, label=class_number(label, self.space.classes))
+        if sampler.given in ("condition", "real"):
+            data = self.document["data"]
+            requests = replace(requests, source=open_data(data["name"], DataOptions(**data["options"])).held_out)
+        return requests
+
+
+def newest(run: Path) -> checkpoints.Checkpoint:
+    """The newest checkpoint that is whole.
+
+    Raises:
+        UserError: there is none.
+    """
+    folder = run / "checkpoints"
+    for name in reversed(checkpoints.names(folder)):
+        try:
+            return checkpoints.load(folder / name)
+        except Damaged:
+            continue
+    raise UserError(f"{run} has no whole checkpoint yet; train it a little first.")
+
+
+def class_number(label: Any, classes: tuple[str, ...]) -> int:
+    """A class by name or number.
+
+    Raises:
+        UserError: there is no such class.
+    """
+    if str(label) in classes:
+        return classes.index(str(label))
+    if str(label).lstrip("-").isdigit() and 0 <= int(label) < len(classes):
+        return int(label)
+    raise UserError(
+        f"There is no class {label!r}.{nearest(str(label), classes)} Allowed: {', '.join(classes)}, "
+        f"or a number from 0 to {len(classes) - 1}."
+    )

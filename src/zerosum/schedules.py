@@ -1,0 +1,98 @@
+"""Values that change with the samples seen, and with nothing else.
+
+A schedule is written as people say it: `5` is five for ever, `100, 5@1600` is a hundred until 1,600 samples have been
+seen and five from then on.
+"""
+
+import math
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+from zerosum.errors import UserError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Steps(Generic[T]):
+    """A value that jumps at given numbers of samples seen.
+
+    Args:
+        values: the values in order; there is one more of them than of `starts`.
+        starts: samples seen at which the second, third … value begins, increasing.
+
+    >>> Steps((100, 5), (1600,))(0), Steps((100, 5), (1600,))(1600)
+    (100, 5)
+    """
+
+    values: tuple[T, ...]
+    starts: tuple[int, ...] = ()
+
+    def __call__(self, samples_seen: int) -> T:
+        """The value when so many samples have been seen."""
+        return self.values[bisect_right(self.starts, samples_seen)]
+
+
+def words(text: str) -> Steps[str]:
+    """Parse `a, b@1600, c@9000`.
+
+    Raises:
+        UserError: the text is not of this form.
+    """
+    first, *rest = (part.strip() for part in text.split(","))
+    pairs = [part.partition("@") for part in rest]
+    starts = [start.strip().replace("_", "") for _, _, start in pairs]
+    if not first or "@" in first or not all(start.isdigit() for start in starts):
+        raise UserError(
+            f"Cannot read the schedule {text!r}: write a value, or values with the samples seen "
+            "from which they hold, such as '100, 5@1600'."
+        )
+    numbers = [int(start) for start in starts]
+    if numbers != sorted(set(numbers)) or (numbers and numbers[0] < 1):
+        raise UserError(f"The samples seen in the schedule {text!r} must increase.")
+    return Steps((first, *(value.strip() for value, _, _ in pairs)), tuple(numbers))
+
+
+def counts(text: str | int, low: int = 1, high: int = 1000) -> Steps[int]:
+    """Parse a schedule of whole numbers from `low` to `high`.
+
+    >>> counts("100, 5@1600")
+    Steps(values=(100, 5), starts=(1600,))
+
+    Raises:
+        UserError: the text is not of this form, or a number is out of range.
+    """
+    schedule = words(str(text))
+    if not all(value.isdigit() and low <= int(value) <= high for value in schedule.values):
+        raise UserError(f"The schedule {text!r} holds something else than whole numbers from {low} to {high}.")
+    return Steps(tuple(int(value) for value in schedule.values), schedule.starts)
+
+
+DecayName = Literal["none", "linear", "cosine"]
+
+
+@dataclass(frozen=True)
+class Decay:
+    """A factor that stays 1 up to a share of the training and then falls to 0.
+
+    Args:
+        name: how it falls.
+        begin: share of the length at which it begins, in [0, 1].
+        length_samples: the whole length.
+
+    >>> Decay("linear", 0.5, 1000)(750)
+    0.5
+    """
+
+    name: DecayName
+    begin: float
+    length_samples: int
+
+    def __call__(self, samples_seen: int) -> float:
+        """The factor when so many samples have been seen."""
+        start = self.begin * self.length_samples
+        if self.name == "none" or samples_seen <= start:
+            return 1.0
+        progress = min(1.0, (samples_seen - start) / max(1.0, self.length_samples - start))
+        return 1.0 - progress if self.name == "linear" else 0.5 * (1.0 + math.cos(math.pi * progress))

@@ -1,0 +1,1 @@
+"""Plays a plan: engine, schedules, averages, checkpoints, precision, observers."""

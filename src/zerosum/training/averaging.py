@@ -1,0 +1,48 @@
+"""Exponential averages of networks, with a half-life in samples."""
+
+import copy
+import itertools
+
+import torch
+from torch import Tensor, nn
+
+from zerosum.games import Game
+
+
+class Average:
+    """Averages of a game's averaged networks.
+
+    Weights follow w' <- beta w' + (1 - beta) w with beta = (1/2) ^ (batch / half-life); the half-life is ramped up
+    with the samples seen (Karras 2020, `ema_rampup`). Other floating-point buffers are copied; BatchNorm statistics
+    are of no use in an average and are taken anew before sampling (`zerosum.training.sampling`).
+    """
+
+    def __init__(self, game: Game, half_life_samples: float, rampup: float) -> None:
+        self.half_life_samples = half_life_samples
+        self.rampup = rampup
+        live = {name: game.networks[name] for name in game.averaged}
+        self.networks = {name: copy.deepcopy(network).eval().requires_grad_(False) for name, network in live.items()}
+        pairs = [(self.networks[name], network) for name, network in live.items()]
+        self._means: list[Tensor] = [p for mean, _ in pairs for p in mean.parameters()]
+        self._lives: list[Tensor] = [p for _, network in pairs for p in network.parameters()]
+        buffers = (zip(mean.buffers(), network.buffers(), strict=True) for mean, network in pairs)
+        self._buffers = list(itertools.chain.from_iterable(buffers))
+
+    @torch.no_grad()
+    def update(self, samples_seen: int, batch_size: int) -> None:
+        """Take one round of `batch_size` samples into the average."""
+        half_life = min(self.half_life_samples, samples_seen * self.rampup)
+        beta = 0.5 ** (batch_size / half_life) if half_life > 0 else 0.0
+        if self._means:
+            torch._foreach_lerp_(self._means, self._lives, 1.0 - beta)
+        for mean, live in self._buffers:
+            mean.copy_(live)
+
+    def state(self) -> dict[str, Tensor]:
+        """All tensors, keyed `network.parameter`."""
+        return tensors_of(self.networks)
+
+
+def tensors_of(networks: dict[str, nn.Module]) -> dict[str, Tensor]:
+    """The state of networks, keyed `network.parameter`."""
+    return {f"{name}.{key}": value for name, network in networks.items() for key, value in network.state_dict().items()}

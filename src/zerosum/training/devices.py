@@ -1,0 +1,83 @@
+"""Devices, precision and processes: what is decided from the hardware, once, and written into the run."""
+
+import os
+from typing import Literal
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from lightning_fabric.strategies.ddp import DDPStrategy
+
+from zerosum.errors import UserError, choose
+
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+PrecisionName = Literal["auto", "float32", "bfloat16"]
+PRECISIONS: dict[str, Literal["32-true", "bf16-mixed"]] = {"float32": "32-true", "bfloat16": "bf16-mixed"}
+
+
+def resolve_device(name: str) -> str:
+    """`auto` -> the accelerator that is there.
+
+    Raises:
+        UserError: unknown, or not on this machine.
+    """
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return next(device for device in ("cuda", "mps", "cpu") if there[device])
+    if not choose("device", name, there):
+        raise UserError(f"Device {name!r} is not on this machine; here: {', '.join(d for d in there if there[d])}.")
+    return name
+
+
+def resolve_precision(name: str, device: str, kind: str) -> str:
+    """`auto` -> bfloat16 autocast where the hardware multiplies in it and samples are images, else float32.
+
+    Points keep float32: eight bits of mantissa blur what their critics must tell apart.
+    """
+    choose("precision", name, {"auto": 0, **dict.fromkeys(PRECISIONS, 0)})
+    if name != "auto":
+        return name
+    fast = {
+        "cpu": torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported(),
+        "cuda": device == "cuda" and torch.cuda.is_bf16_supported(),
+    }
+    return "bfloat16" if kind == "images" and fast.get(device, False) else "float32"
+
+
+def make_fabric(device: str, devices: int, precision: str) -> Fabric:
+    """Fabric for launch, autocast and collectives; under torchrun or SLURM the launcher's processes are used.
+
+    Raises:
+        UserError: more devices than there are.
+    """
+    nodes, local = launched()
+    devices = local or devices
+    if devices < 1 or (device == "cuda" and devices > torch.cuda.device_count()):
+        raise UserError(f"--devices {devices} is not possible; at least 1 and at most what the machine has.")
+    several = devices * nodes > 1
+    backend = "nccl" if device == "cuda" else "gloo"
+    return Fabric(
+        accelerator=device,
+        devices=devices,
+        num_nodes=nodes,
+        strategy=DDPStrategy(process_group_backend=backend) if several else "auto",
+        precision=PRECISIONS[precision],
+    )
+
+
+def launched() -> tuple[int, int | None]:
+    """Nodes, and processes on each, as torchrun's or SLURM's environment says; `(1, None)` without one."""
+    if TorchElasticEnvironment.detect() and "LOCAL_WORLD_SIZE" in os.environ:
+        local = int(os.environ["LOCAL_WORLD_SIZE"])
+        return int(os.environ["WORLD_SIZE"]) // local, local
+    if SLURMEnvironment.detect():
+        nodes = int(os.environ.get("SLURM_NNODES", 1))
+        return nodes, max(1, int(os.environ["SLURM_NTASKS"]) // nodes)
+    return 1, None
+
+
+def is_first_process() -> bool:
+    """Whether this is the main process, also before the processes know of each other."""
+    ranks = (os.environ.get(name) for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
+    return int(next((rank for rank in ranks if rank), 0)) == 0

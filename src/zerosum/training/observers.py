@@ -1,0 +1,89 @@
+"""Observers look at a training and may ask the engine for something; they never act themselves."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from PIL import Image
+from torch import Tensor
+
+from zerosum.data.core import Data
+from zerosum.draw import Draw
+from zerosum.games import Game, Networks
+
+
+@dataclass(frozen=True)
+class SetControl:
+    """Set a control to a value."""
+
+    name: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Stop:
+    """End the training after this round."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class KeepAsBest:
+    """Save a checkpoint now and keep it until a better one comes."""
+
+
+@dataclass(frozen=True)
+class GoBack:
+    """Go back to the newest checkpoint at or before `samples_seen`."""
+
+    samples_seen: int
+
+
+Request = SetControl | Stop | KeepAsBest | GoBack
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an observer found: values for the log, requests to the engine, pictures for the run."""
+
+    values: dict[str, float] = field(default_factory=dict)
+    requests: tuple[Request, ...] = ()
+    pictures: dict[str, Image.Image] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class State:
+    """What an observer may look at.
+
+    Attributes:
+        samples_seen: real samples seen so far.
+        length_samples: when the training ends.
+        values: of the latest line of the log.
+        game: the players, live; to be looked at only.
+        data: both splits.
+        networks: `(sampler name) -> ` networks ready to sample from, averaged.
+        sample: `(n, sampler name, draw) -> samples`.
+        draw: a draw for this moment.
+    """
+
+    samples_seen: int
+    length_samples: int
+    values: Mapping[str, float]
+    game: Game
+    data: Data
+    networks: Callable[[str], Networks]
+    sample: Callable[[int, str, Draw], Tensor]
+    draw: Draw
+
+
+class Observer(Protocol):
+    """Called every `every_samples` samples, and once at the end, on every process alike."""
+
+    @property
+    def every_samples(self) -> int:
+        """Between two calls."""
+        ...
+
+    def __call__(self, state: State) -> Report:
+        """Look, and report."""
+        ...

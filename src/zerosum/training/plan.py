@@ -1,0 +1,36 @@
+"""A plan: a game and how it is to be played."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from zerosum.games import Game
+from zerosum.schedules import Steps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A game plus how it is to be played. Everything in it is a function of the samples seen.
+
+    Args:
+        game: the players and their phases.
+        batch_size: real samples a round, over all processes.
+        length_samples: real samples seen when the training ends.
+        learning_rate: samples seen -> factor on every player's own learning rate.
+        order: samples seen -> name of the way the moves are made (`zerosum.games.PLAYS`).
+        ema_half_life_samples: after so many samples a weight counts half in the average; 0 averages nothing.
+        ema_rampup: the half-life is at most this share of the samples seen, so that the average forgets the start.
+        report_every_samples: between two lines of the log.
+        snapshot_every_samples: between two pictures of samples.
+        checkpoint_every_samples: between two checkpoints.
+    """
+
+    game: Game
+    batch_size: int
+    length_samples: int
+    learning_rate: Callable[[int], float] = field(default=lambda samples_seen: 1.0)
+    order: Callable[[int], str] = Steps(("critic-first",))
+    ema_half_life_samples: float = 10_000.0
+    ema_rampup: float = 0.05
+    report_every_samples: int = 1_000
+    snapshot_every_samples: int = 10_000
+    checkpoint_every_samples: int = 20_000

@@ -1,0 +1,71 @@
+"""Pictures of samples on fixed latents, the same latents all through the training."""
+
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+
+from zerosum.data.core import Batch
+from zerosum.draw import Draw
+from zerosum.games import Sampler
+from zerosum.spaces import Points, Space
+from zerosum.training.observers import Report, State
+from zerosum.training.sampling import Requests
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """An observer that shows what every sampler of the game makes.
+
+    Args:
+        every_samples: between two pictures.
+    """
+
+    every_samples: int
+
+    def __call__(self, state: State) -> Report:
+        """A picture named by the samples seen."""
+        draw = state.draw.sub("snapshot")
+        pictures = [show(state, name, draw) for name in state.game.samplers]
+        return Report(pictures={f"{state.samples_seen:09d}": stack(pictures)})
+
+
+def show(state: State, name: str, draw: Draw) -> Image.Image:
+    """What one sampler makes; beside each sample stands what it was made from, where it was made from something."""
+    sampler, space = state.game.samplers[name], state.data.space
+    n, columns = layout(space, sampler)
+    samples = state.sample(n, name, draw).cpu()
+    if sampler.given in ("condition", "real"):
+        batch = Requests(source=state.data.held_out).batch(sampler.given, 0, n, draw.sub("chunk", 0, "data").on("cpu"))
+        samples = torch.stack([source_of(batch, sampler), samples], dim=1).flatten(0, 1)
+    return space.picture(samples, columns)
+
+
+def source_of(batch: Batch, sampler: Sampler) -> torch.Tensor:
+    """What the samples of a translating sampler were made from."""
+    source = batch.condition if sampler.given == "condition" else batch.real
+    assert source is not None
+    return source
+
+
+def layout(space: Space, sampler: Sampler) -> tuple[int, int | None]:
+    """How many samples a picture shows, and in how many columns: a class a column, pairs side by side."""
+    if isinstance(space, Points):
+        return 2500, None
+    if sampler.given == "label":
+        columns = min(len(space.classes), 16)
+        return columns * 8, columns
+    return (32, 8) if sampler.given in ("condition", "real") else (64, 8)
+
+
+def stack(pictures: list[Image.Image], gap: int = 6) -> Image.Image:
+    """Pictures one below the other."""
+    if len(pictures) == 1:
+        return pictures[0]
+    width, height = max(p.width for p in pictures), sum(p.height + gap for p in pictures) - gap
+    canvas = Image.new(pictures[0].mode, (width, height), 128 if pictures[0].mode == "L" else (128, 128, 128))
+    top = 0
+    for picture in pictures:
+        canvas.paste(picture, (0, top))
+        top += picture.height + gap
+    return canvas

@@ -1,0 +1,48 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zerosum.runs.curves import charts, thin
+
+KEYS = [
+    "D/adversarial",
+    "D_r1/r1",
+    "G/cycle",
+    "D/grad_norm",
+    "d_real",
+    "d_fake_B",
+    "value",
+    "samples_per_second",
+    "x/y/z",
+]
+VALUES = st.none() | st.floats(-1e6, 1e6)
+LOGS = st.lists(st.dictionaries(st.sampled_from(KEYS), VALUES), max_size=30).map(
+    lambda lines: [{"samples_seen": float(n + 1), "seconds": 0.1 * n} | line for n, line in enumerate(lines)]
+)
+
+
+@given(LOGS)
+def test_every_logged_key_is_drawn_exactly_once(log):
+    x, found = charts(log)
+    logged = {key for line in log for key in line} - {"samples_seen", "seconds"}
+    assert sum(len(chart.curves) for chart in found) == len(logged)
+    assert all(len(curve) == len(x) for chart in found for curve in chart.curves.values())
+    assert len({chart.title for chart in found}) == len(found)
+
+
+def test_settings_are_drawn_only_where_they_change():
+    log = [{"samples_seen": n, "control/D/lr_scale": 1.0, "learning_rate": 1 / n} for n in (1, 2, 3)]
+    assert [chart.title for chart in charts(log)[1]] == ["learning_rate"]
+
+
+def test_both_beliefs_share_a_chart():
+    _, found = charts([{"samples_seen": 1, "d_fake": 0.2, "d_real": 0.8}])
+    assert [(chart.title, set(chart.curves)) for chart in found] == [("Belief of the critic", {"D(x)", "D(G(z))"})]
+
+
+@given(st.lists(VALUES, min_size=1, max_size=200), st.integers(1, 50))
+def test_thinning_keeps_the_ends_and_the_gaps(values, points):
+    log = [{"samples_seen": n + 1, "a": value} for n, value in enumerate(values)]
+    thinned = thin(log, points)
+    assert len(thinned) <= points
+    assert thinned[-1]["samples_seen"] == len(values)
+    assert (None in values) == any(line["a"] is None for line in thinned)
