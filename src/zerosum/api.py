@@ -1,5 +1,6 @@
 """zerosum from Python: train, resume, sample."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +17,11 @@ from zerosum.runs.report import write_report
 from zerosum.runs.setup import Setup, settle, split, write_plan
 from zerosum.runs.setup import recommend as recommend_for
 from zerosum.runs.trained import Samples, Trained
-from zerosum.training import checkpoints
-from zerosum.training.devices import is_first_process, make_fabric
-from zerosum.training.engine import Engine, refuse_other
+from zerosum.training.devices import is_first_process, make_fabric, refuse_uneven
+from zerosum.training.engine import Engine
 from zerosum.training.observers import Observer
 from zerosum.training.plan import Plan
+from zerosum.training.position import refuse_other
 from zerosum.training.progress import follow
 
 
@@ -54,8 +55,8 @@ class Run:
     @property
     def grid(self) -> Path:
         """The latest picture of samples."""
-        pictures = sorted(p for p in (self.path / "samples").glob("*.png") if p.stem.isdigit())
-        return pictures[-1] if pictures else self.path / "samples"
+        pictures = [p for p in (self.path / "samples").glob("*.png") if p.stem.isdecimal()]
+        return max(pictures, key=lambda picture: int(picture.stem), default=self.path / "samples")
 
     def sample(self, n: int = 64, **how: Any) -> Tensor:
         """`n` samples, `(n, *shape)`; see `zerosum.sample`."""
@@ -106,6 +107,7 @@ def train(
     setup = settle(recipe, data, options, length_samples=length_samples, progress=progress, **how)  # type: ignore[arg-type]
     plan = setup.plan()
     fabric = make_fabric(setup.device, devices, setup.precision)
+    refuse_uneven(plan.batch_size, fabric)
     path = new_run_directory(out, setup.name, setup.data.name) if is_first_process() else None
     fabric.launch()
     run = Path(fabric.broadcast(str(path)))
@@ -152,16 +154,14 @@ def resume(
     own = {name: options.pop(name) for name in ("generator", "critic") if name in options}
     if not document["resumable"] and recipe is None and data is None and not own:
         raise UserError(f"{path} was trained with parts made in Python; resume it from Python with the same parts.")
-    recorded = document["data"]["options"] | document["options"]
+    recorded = document["training"] | document["data"]["options"] | document["options"]
     refuse_other({name: recorded.get(name) for name in options}, {n: as_json(v) for n, v in options.items()})
-    length = longer(path, document, length_samples)
     training = document["training"]
-    kept = {name: value for name, value in document["options"].items() if name != "length_samples"}
     setup = settle(
         recipe or document["recipe"],
         document["data"]["name"] if data is None else data,
-        document["data"]["options"] | kept | own,
-        length_samples=length,
+        document["data"]["options"] | document["options"] | own,
+        length_samples=length_samples,
         seed=training["seed"],
         device=device or training["device"],
         devices=devices or training["devices"],
@@ -198,15 +198,19 @@ def play(
     )
     if again is not None:
         engine.resume()
-        listener.samples_seen = engine.samples_seen
+        refuse_finished(run, engine.position.samples_seen, plan.length_samples)
+        listener.samples_seen = engine.position.samples_seen
         if main and again["training"]["length_samples"] != plan.length_samples:
-            write_plan(run, revised(again, engine.samples_seen, plan.length_samples))
+            write_plan(run, revised(again, engine.position.samples_seen, plan.length_samples))
     try:
         with listener:
             engine.play()
-    finally:
-        if main:
-            write_report(run)
+    except BaseException:
+        with contextlib.suppress(UserError):  # a full disk is not to hide what stopped the training
+            write_report(run) if main else None
+        raise
+    if main:
+        write_report(run)
     return Run(run, plan.game if setup.own else None)
 
 
@@ -247,19 +251,12 @@ def recommend(data: str, **options: Any) -> str:
     return recommend_for(data, data_options)
 
 
-def longer(run: Path, document: dict[str, Any], length_samples: int | None) -> int:
-    """The length to resume to.
-
-    Raises:
-        UserError: the run has already seen that many samples.
-    """
-    length = int(length_samples or document["training"]["length_samples"])
-    found = checkpoints.names(run / "checkpoints")
-    if found and int(found[-1]) >= length:
+def refuse_finished(run: Path, samples_seen: int, length_samples: int) -> None:
+    """Raise a UserError when there is nothing left to train."""
+    if samples_seen >= length_samples:
         raise UserError(
-            f"{run} has already seen {int(found[-1]):,} samples of {length:,}; give a larger --length-samples."
+            f"{run} has already seen {samples_seen:,} samples of {length_samples:,}; give a larger --length-samples."
         )
-    return length
 
 
 def revised(document: dict[str, Any], samples_seen: int, length_samples: int) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def words(text: str) -> Steps[str]:
     first, *rest = (part.strip() for part in text.split(","))
     pairs = [part.partition("@") for part in rest]
     starts = [start.strip().replace("_", "") for _, _, start in pairs]
-    if not first or "@" in first or not all(start.isdigit() for start in starts):
+    if not first or "@" in first or not all(start.isdecimal() for start in starts):
         raise UserError(
             f"Cannot read the schedule {text!r}: write a value, or values with the samples seen "
             "from which they hold, such as '100, 5@1600'."
@@ -64,7 +64,7 @@ def counts(text: str | int, low: int = 1, high: int = 1000) -> Steps[int]:
         UserError: the text is not of this form, or a number is out of range.
     """
     schedule = words(str(text))
-    if not all(value.isdigit() and low <= int(value) <= high for value in schedule.values):
+    if not all(value.isdecimal() and low <= int(value) <= high for value in schedule.values):
         raise UserError(f"The schedule {text!r} holds something else than whole numbers from {low} to {high}.")
     return Steps(tuple(int(value) for value in schedule.values), schedule.starts)
 

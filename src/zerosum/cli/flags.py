@@ -92,9 +92,17 @@ def parse(groups: Groups, words: Sequence[str], *, command: str, description: st
     return {flag.name: getattr(_holder(parsed, title), flag.name) for title, flag in _each(groups)}
 
 
-def given(values: Mapping[str, Any], groups: Groups) -> dict[str, Any]:
-    """Only what differs from the defaults: the rest is left to whoever has the defaults."""
-    return {flag.name: values[flag.name] for _, flag in _each(groups) if values[flag.name] != flag.default}
+def given(values: Mapping[str, Any], groups: Groups, words: Sequence[str] = ()) -> dict[str, Any]:
+    """Only what differs from the defaults or was spelled out in `words`: the rest is left to whoever has the defaults.
+
+    A default may depend on the data (a recipe's learning rate for points); who writes the usual value means it.
+    """
+    spelled = {word.split("=")[0].replace("_", "-") for word in words if word.startswith("--")}
+    return {
+        flag.name: values[flag.name]
+        for _, flag in _each(groups)
+        if values[flag.name] != flag.default or flag.spelling in spelled
+    }
 
 
 def metavar(kind: Any) -> str | None:

@@ -43,10 +43,21 @@ def recipe_flags(recipe: str) -> list[Flag]:
     from zerosum.recipes import recipe as named
     from zerosum.recipes.options import options
 
+    function = named(recipe)
     return [
-        Flag(name, option.type, option.default, f"{option.help}{bounds(option.low, option.high)}")
-        for name, option in options(named(recipe)).items()
+        Flag(
+            name, option.type, option.default, f"{option.help}{bounds(option.low, option.high)}{suits(function, name)}"
+        )
+        for name, option in options(function).items()
     ]
+
+
+def suits(recipe: Any, name: str) -> str:
+    """The defaults of an option that hold for some kinds of samples only, in words."""
+    from zerosum.recipes.options import SUITED
+
+    own = {kind: values[name] for kind, values in SUITED.get(recipe, {}).items() if name in values}
+    return "".join(f" [{kind}: {value}]" for kind, value in own.items())
 
 
 def with_defaults(flags: Iterable[Flag], values: Mapping[str, Any]) -> list[Flag]:

@@ -33,7 +33,7 @@ def run(words: list[str]) -> None:
     )
     if values["recipe"] not in (None, recipe):
         raise UserError(f"Name the recipe first: zerosum train {values['recipe']} …")
-    options = given(values, groups) | {"recipe": recipe}
+    options = given(values, groups, words) | {"recipe": recipe}
     if options.pop("dry_run", False):
         options.pop("out", None)
         show(plan_tables(api.describe(**options)))

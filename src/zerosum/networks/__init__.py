@@ -12,6 +12,7 @@ from zerosum.networks.families import (
     build_conditional,
     build_critic,
     build_generator,
+    family,
 )
 from zerosum.networks.initialisation import initialise
 from zerosum.networks.translation import PatchGAN, ResNetTranslator
@@ -33,5 +34,6 @@ __all__ = [
     "build_critic",
     "build_generator",
     "convert_batch_norm",
+    "family",
     "initialise",
 ]

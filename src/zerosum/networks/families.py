@@ -7,12 +7,12 @@ from typing import Any, Literal
 from torch import nn
 
 from zerosum.errors import UserError, choose
-from zerosum.networks import dcgan, mlp, resnet
+from zerosum.networks import dcgan, mlp, points, resnet
 from zerosum.networks.conditioning import ConditionalCritic, ConditionalGenerator
 from zerosum.networks.critic import Critic
 from zerosum.spaces import Space
 
-NetworkName = Literal["auto", "mlp", "dcgan", "resnet"]
+NetworkName = Literal["auto", "mlp", "points", "dcgan", "resnet"]
 NormName = Literal["auto", "batch", "layer", "none"]
 
 
@@ -23,29 +23,32 @@ class Family:
     Attributes:
         generator: `(space, *, latent, width, norm) -> module`, latents `(n, latent)` to samples.
         critic: `(space, *, width, norm) -> Critic`, samples to scores `(n,)`.
+        latent: the usual dimensions of the latent.
         width: the usual width.
         generator_norm, critic_norm: the usual normalisations.
     """
 
     generator: Callable[..., nn.Module]
     critic: Callable[..., Critic]
+    latent: int
     width: int
     generator_norm: str
     critic_norm: str
 
 
 NETWORKS: dict[str, Family] = {
-    "mlp": Family(mlp.Generator, mlp.MLPCritic, width=256, generator_norm="none", critic_norm="none"),
-    "dcgan": Family(dcgan.Generator, dcgan.DCGANCritic, width=64, generator_norm="batch", critic_norm="batch"),
-    "resnet": Family(resnet.Generator, resnet.ResNetCritic, width=64, generator_norm="batch", critic_norm="none"),
+    "mlp": Family(mlp.Generator, mlp.MLPCritic, 64, 256, "none", "none"),
+    "points": Family(points.Generator, points.PointCritic, 2, 128, "none", "none"),
+    "dcgan": Family(dcgan.Generator, dcgan.DCGANCritic, 64, 64, "batch", "batch"),
+    "resnet": Family(resnet.Generator, resnet.ResNetCritic, 128, 64, "batch", "none"),
 }
-"""Families by name. `mlp` takes any space, the others images whose size has a pyramid."""
+"""Families by name. `mlp` takes any space, `points` points, the others images whose size has a pyramid."""
 
 
 def family(name: str, space: Space) -> Family:
-    """The family called `name`; `auto` is `dcgan` for images and `mlp` for everything else."""
+    """The family called `name`; `auto` is `dcgan` for images, `points` for points and `mlp` for everything else."""
     if name == "auto":
-        name = "dcgan" if len(space.shape) == 3 else "mlp"
+        name = {"images": "dcgan", "points": "points"}.get(space.kind, "mlp")
     return choose("network", name, NETWORKS)
 
 

@@ -32,8 +32,3 @@ def recipe(name: str):  # type: ignore[no-untyped-def]  # the type's own module 
     choose("recipe", name, RECIPES)
     module = name.replace("-", "_")
     return getattr(import_module(f"zerosum.recipes.{module}"), module)
-
-
-def options(name: str):  # type: ignore[no-untyped-def]
-    """The options of the recipe called `name`, as `zerosum.recipes.options.Option` by name."""
-    return import_module("zerosum.recipes.options").options(recipe(name))

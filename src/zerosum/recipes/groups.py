@@ -1,16 +1,18 @@
 """Groups of options that recipes share. A recipe's own defaults stand in its signature."""
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from typing import Annotated
 
 from torch import nn
 
 from zerosum.errors import choose
 from zerosum.games import PLAYS, Game
+from zerosum.networks import NetworkName, family
 from zerosum.optimizers import Optimizer, OptimizerName
 from zerosum.priors import PriorName
 from zerosum.recipes.options import Opt
 from zerosum.schedules import Decay, DecayName, Steps, words
+from zerosum.spaces import Space
 from zerosum.training.plan import Plan
 
 BETAS = "Decay of Adam's first and second moment; the first is also the momentum of SGD."
@@ -85,15 +87,17 @@ class Rivalry:
 class Networks:
     """Which networks play; from Python, also one's own."""
 
-    network: Annotated[
-        Literal["auto", "mlp", "dcgan", "resnet"], Opt("Family; auto takes mlp for points, dcgan for images.")
-    ] = "auto"
+    network: Annotated[NetworkName, Opt("Family; auto takes points for points and dcgan for images.")] = "auto"
     width: Annotated[int | None, Opt("Channels at the finest level (mlp: units a layer).", 1, 4096)] = None
-    latent_size: Annotated[int, Opt("Dimensions of the latent z.", 1, 65536)] = 64
+    latent_size: Annotated[int | None, Opt("Dimensions of the latent z; by default the family's.", 1, 65536)] = None
     prior: Annotated[PriorName, Opt("Distribution of z.")] = "normal"
     generator: nn.Module | None = None
     critic: nn.Module | None = None
 
-    def preferring(self, family: Literal["mlp", "dcgan", "resnet"]) -> "Networks":
+    def latent(self, space: Space) -> int:
+        """Dimensions of the latent."""
+        return self.latent_size or family(self.network, space).latent
+
+    def preferring(self, name: NetworkName) -> "Networks":
         """The same with `auto` settled."""
-        return replace(self, network=family) if self.network == "auto" else self
+        return replace(self, network=name) if self.network == "auto" else self

@@ -45,15 +45,31 @@ class Option:
     high: float
 
 
-def options(recipe: Recipe) -> dict[str, Option]:
-    """All options of a recipe by name."""
+def suited(**by_kind: Mapping[str, Any]) -> Callable[[Recipe], Recipe]:
+    """Give a recipe other defaults for some kinds of samples: `@suited(points={"lr": 1e-3})`."""
+
+    def attach(recipe: Recipe) -> Recipe:
+        SUITED[recipe] = dict(by_kind)
+        return recipe
+
+    return attach
+
+
+SUITED: dict[Recipe, dict[str, Mapping[str, Any]]] = {}
+"""Defaults by kind of sample, of the recipes that have some."""
+
+
+def options(recipe: Recipe, kind: str | None = None) -> dict[str, Option]:
+    """All options of a recipe by name, with the defaults that suit a kind of sample."""
     found: dict[str, Option] = {}
+    own = SUITED.get(recipe, {}).get(kind or "", {})
     for name, (annotation, default) in keywords(recipe).items():
         group = group_of(default) if is_dataclass(default) else {name: (annotation, default)}
         for inner, (hint, value) in group.items():
             mark = mark_of(hint)
             if mark is not None:
-                found[inner] = Option(inner, get_args(hint)[0], value, mark.help, mark.low, mark.high)
+                suiting = own.get(inner, value)
+                found[inner] = Option(inner, get_args(hint)[0], suiting, mark.help, mark.low, mark.high)
     return found
 
 
@@ -72,6 +88,7 @@ def build(recipe: Recipe, space: Space, given: Mapping[str, Any]) -> Plan:
             raise UserError(f"Unknown option {name!r}.{nearest(name, allowed)} Allowed: {', '.join(sorted(known))}.")
         if name in known:
             check(known[name], value)
+    given = {**SUITED.get(recipe, {}).get(space.kind, {}), **given}
     chosen: dict[str, Any] = {name: value for name, value in given.items() if name in arguments}
     for name, group in groups.items():
         changes = {key: as_declared(value) for key, value in given.items() if key in group}

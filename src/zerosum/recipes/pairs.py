@@ -50,7 +50,7 @@ def pair_plan(
     game = pair(
         generator=generator,
         critic=critic,
-        prior=prior(networks.prior, networks.latent_size),
+        prior=prior(networks.prior, networks.latent(space)),
         loss=ADVERSARIAL[loss],
         optimizer=play.optimizer_at(),
         critic_optimizer=play.optimizer_at(critic_lr),
@@ -72,7 +72,7 @@ def make_networks(
     """
     if networks.generator is not None and networks.critic is not None:
         return networks.generator, networks.critic
-    how: dict[str, Any] = {"latent": networks.latent_size, "width": networks.width}
+    how: dict[str, Any] = {"latent": networks.latent(space), "width": networks.width}
     how |= {"generator_norm": generator_norm, "critic_norm": critic_norm}
     generator: nn.Module
     critic: nn.Module

@@ -9,12 +9,13 @@ from typing import Annotated
 from zerosum.games import Weighted
 from zerosum.penalties.gradient import r1, r2
 from zerosum.recipes.groups import Networks, Play, Rivalry
-from zerosum.recipes.options import Opt
+from zerosum.recipes.options import Opt, suited
 from zerosum.recipes.pairs import pair_plan
 from zerosum.spaces import Space
 from zerosum.training.plan import Plan
 
 
+@suited(points={"gamma": 0.5, "lr": 1e-3, "lr_decay": "linear", "batch_size": 128, "length_samples": 3_840_000})
 def r3gan(
     space: Space,
     *,

@@ -9,14 +9,14 @@ from zerosum.training.plan import Plan
 def sngan(
     space: Space,
     *,
-    networks: Networks = Networks(latent_size=128),
+    networks: Networks = Networks(),
     play: Play = Play(betas=(0.0, 0.9)),
     rivalry: Rivalry = Rivalry(critic_steps="5"),
 ) -> Plan:
     """Hinge loss, spectral normalisation, residual networks, Adam(2e-4, 0, 0.9), five critic steps (Miyato 2018)."""
     return pair_plan(
         space,
-        networks=networks.preferring("mlp" if isinstance(space, Points) else "resnet"),
+        networks=networks.preferring("points" if isinstance(space, Points) else "resnet"),
         play=play,
         rivalry=rivalry,
         loss="hinge",

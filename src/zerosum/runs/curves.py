@@ -86,7 +86,7 @@ def placed(key: str) -> tuple[int, str, str]:
 
 def is_setting(key: str) -> bool:
     """Whether a key of the log is something that was set, not something that was found."""
-    return key == "learning_rate" or key.startswith("control/")
+    return key.startswith(("learning_rate/", "control/"))
 
 
 def thin(log: Sequence[Line], points: int = POINTS) -> list[Line]:

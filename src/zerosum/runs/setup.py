@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 
@@ -21,7 +21,7 @@ from zerosum.data import Data, DataOptions, open_data
 from zerosum.draw import fold
 from zerosum.errors import UserError, nearest
 from zerosum.games import Game
-from zerosum.recipes.options import Recipe, build, options
+from zerosum.recipes.options import Opt, Recipe, build, options
 from zerosum.runs.directory import FORMAT
 from zerosum.spaces import Space, describe
 from zerosum.training.checkpoints import write_atomically
@@ -66,7 +66,7 @@ class Setup:
 
     def options(self, plan: Plan) -> dict[str, Any]:
         """Every option of the recipe, settled."""
-        known = options(self.recipe)
+        known = options(self.recipe, self.data.space.kind)
         settled = {name: self.given.get(name, option.default) for name, option in known.items()}
         return settled | {name: getattr(plan, name) for name in CADENCE if name in known}
 
@@ -187,8 +187,12 @@ def as_recipe(made: Recipe | Plan | Game) -> Recipe:
     if isinstance(made, Plan):
         plan = made
 
-        def fixed(space: Space, *, length_samples: int | None = None) -> Plan:
-            return plan if length_samples is None else replace(plan, length_samples=length_samples)
+        def fixed(
+            space: Space,
+            *,
+            length_samples: Annotated[int, Opt("Real samples seen when the training ends.", 1)] = plan.length_samples,
+        ) -> Plan:
+            return replace(plan, length_samples=length_samples)
 
         return fixed
     if isinstance(made, Game):

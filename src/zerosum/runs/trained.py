@@ -1,5 +1,6 @@
 """A trained run, ready to sample from; its data is opened only where samples are made from data."""
 
+import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,7 @@ from zerosum.recipes.options import build
 from zerosum.runs.directory import read_plan
 from zerosum.spaces import Space, restore
 from zerosum.training import checkpoints
-from zerosum.training.averaging import tensors_of
-from zerosum.training.checkpoints import Damaged
-from zerosum.training.engine import part, put
+from zerosum.training.position import load_networks, part
 from zerosum.training.sampling import Requests, chunks, ready
 
 
@@ -84,7 +83,7 @@ class Trained:
         self.space = restore(self.document["data"])
         self.game = game or self._game()
         checkpoint = newest(run)
-        put(tensors_of(self.game.networks), part(checkpoint.model, "live/"))
+        load_networks(self.game.networks, part(checkpoint.model, "live/"))
         self.averaged = self._averaged(part(checkpoint.model, "averaged/"))
         self.samples_seen = int(checkpoint.state["samples_seen"])
 
@@ -118,12 +117,10 @@ class Trained:
             return build(function, self.space, self.document["options"]).game
 
     def _averaged(self, tensors: dict[str, Tensor]) -> dict[str, nn.Module]:
-        if not self.document["options"].get("ema_half_life_samples", 1):
+        if not tensors:
             return {}
-        import copy
-
         networks = {name: copy.deepcopy(self.game.networks[name]) for name in self.game.averaged}
-        put(tensors_of(networks), tensors)
+        load_networks(networks, tensors)
         return networks
 
     def _sampler(self, name: str | None) -> str:
@@ -150,13 +147,10 @@ def newest(run: Path) -> checkpoints.Checkpoint:
     Raises:
         UserError: there is none.
     """
-    folder = run / "checkpoints"
-    for name in reversed(checkpoints.names(folder)):
-        try:
-            return checkpoints.load(folder / name)
-        except Damaged:
-            continue
-    raise UserError(f"{run} has no whole checkpoint yet; train it a little first.")
+    found = checkpoints.newest(run / "checkpoints")
+    if found is None:
+        raise UserError(f"{run} has no whole checkpoint yet; train it a little first.")
+    return found
 
 
 def class_number(label: Any, classes: tuple[str, ...]) -> int:
@@ -167,7 +161,7 @@ def class_number(label: Any, classes: tuple[str, ...]) -> int:
     """
     if str(label) in classes:
         return classes.index(str(label))
-    if str(label).lstrip("-").isdigit() and 0 <= int(label) < len(classes):
+    if str(label).lstrip("-").isdecimal() and 0 <= int(label) < len(classes):
         return int(label)
     raise UserError(
         f"There is no class {label!r}.{nearest(str(label), classes)} Allowed: {', '.join(classes)}, "

@@ -14,13 +14,14 @@ class Average:
 
     Weights follow w' <- beta w' + (1 - beta) w with beta = (1/2) ^ (batch / half-life); the half-life is ramped up
     with the samples seen (Karras 2020, `ema_rampup`). Other floating-point buffers are copied; BatchNorm statistics
-    are of no use in an average and are taken anew before sampling (`zerosum.training.sampling`).
+    are of no use in an average and are taken anew before sampling (`zerosum.training.sampling`). With a half-life of 0
+    there are no averages.
     """
 
     def __init__(self, game: Game, half_life_samples: float, rampup: float) -> None:
         self.half_life_samples = half_life_samples
         self.rampup = rampup
-        live = {name: game.networks[name] for name in game.averaged}
+        live = {name: game.networks[name] for name in game.averaged} if half_life_samples else {}
         self.networks = {name: copy.deepcopy(network).eval().requires_grad_(False) for name, network in live.items()}
         pairs = [(self.networks[name], network) for name, network in live.items()]
         self._means: list[Tensor] = [p for mean, _ in pairs for p in mean.parameters()]

@@ -7,9 +7,10 @@ the digests of the other two). It is written under a temporary name, flushed, an
 
 import hashlib
 import json
+import math
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+
+from zerosum.errors import UserError
 
 FORMAT = 1
 TEMPORARY = ".writing-"
@@ -40,6 +43,8 @@ class Checkpoint:
 def save(folder: Path, samples_seen: int, checkpoint: Checkpoint, *, keep: int = 2, best: int | None = None) -> Path:
     """Write a checkpoint, then remove all but the latest `keep` and the best.
 
+    Those with more samples seen go, too: they are damaged, or of a course that was given up.
+
     Raises:
         OSError: it could not be written; the checkpoints before are as they were.
     """
@@ -61,8 +66,10 @@ def save(folder: Path, samples_seen: int, checkpoint: Checkpoint, *, keep: int =
     except OSError:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    for name in names(folder)[:-keep]:
-        if int(name) != best:
+    whole = [name for name in names(folder) if int(name) <= samples_seen]
+    kept = {*whole[-keep:], *(name for name in whole if int(name) == best)}
+    for name in names(folder):
+        if name not in kept:
             shutil.rmtree(folder / name)
     return final
 
@@ -71,26 +78,49 @@ def load(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
-        Damaged: a file is missing, cut short or altered, or of another format.
+        Damaged: a file is missing, cut short or altered.
+        UserError: it is of another format.
     """
     try:
         state = json.loads((path / STATE).read_text())
         if state["format"] != FORMAT:
-            raise Damaged(f"{path} has format {state['format']}; this version of zerosum reads format {FORMAT}")
+            raise UserError(f"{path} has format {state['format']!r}; this version of zerosum reads format {FORMAT}.")
         for name, digest in state["digests"].items():
             if name not in (MODEL, TRAINING) or digest_of(path / name) != digest:
                 raise Damaged(f"{path / name} is not what was written")
         model, training = (load_file(path / name, device=str(device)) for name in (MODEL, TRAINING))
+    except UserError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         raise Damaged(f"{path} cannot be read ({error})") from error
     return Checkpoint(model, training, state)
+
+
+def newest(
+    folder: Path,
+    device: torch.device | str = "cpu",
+    *,
+    at_most: float = math.inf,
+    tell: Callable[[str], None] = lambda text: None,
+) -> Checkpoint | None:
+    """The newest checkpoint that is whole and has seen no more than `at_most` samples; `tell` hears of damaged ones.
+
+    Raises:
+        UserError: one is of another format.
+    """
+    for name in reversed([name for name in names(folder) if int(name) <= at_most]):
+        try:
+            return load(folder / name, device)
+        except Damaged as error:
+            tell(f"A damaged checkpoint is left out: {error}.")
+    return None
 
 
 def names(folder: Path) -> list[str]:
     """Names of the committed checkpoints, oldest first."""
     if not folder.is_dir():
         return []
-    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and entry.name.isdigit())
+    return sorted((entry.name for entry in folder.iterdir() if entry.is_dir() and entry.name.isdecimal()), key=int)
 
 
 def sweep(folder: Path) -> None:
@@ -105,7 +135,10 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
     for name, tensor in tensors.items():
         address = (tensor.data_ptr(), tensor.shape, tensor.stride())
         unique.setdefault(address if tensor.numel() else (id(tensor), tensor.shape, ()), name)
-    save_file({name: tensors[name].detach().contiguous().clone() for name in unique.values()}, path)
+    try:
+        save_file({name: tensors[name].detach().contiguous().clone() for name in unique.values()}, path)
+    except SafetensorError as error:  # which is how it tells of a full disk
+        raise OSError(str(error)) from error
     sync(path)
     return digest_of(path)
 

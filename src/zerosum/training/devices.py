@@ -66,6 +66,12 @@ def make_fabric(device: str, devices: int, precision: str) -> Fabric:
     )
 
 
+def refuse_uneven(batch_size: int, fabric: Fabric) -> None:
+    """Raise a UserError when the processes cannot share a batch evenly."""
+    if batch_size % fabric.world_size:
+        raise UserError(f"A batch of {batch_size} cannot be shared evenly by {fabric.world_size} processes.")
+
+
 def launched() -> tuple[int, int | None]:
     """Nodes, and processes on each, as torchrun's or SLURM's environment says; `(1, None)` without one."""
     if TorchElasticEnvironment.detect() and "LOCAL_WORLD_SIZE" in os.environ:

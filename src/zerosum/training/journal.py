@@ -34,7 +34,7 @@ class Journal:
         lines = [line for line in read_lines(self.log) if line["samples_seen"] <= samples_seen]
         write_atomically(self.log, "".join(json.dumps(line) + "\n" for line in lines))
         for picture in self.pictures.glob("*.png"):
-            if picture.stem.isdigit() and int(picture.stem) > samples_seen:
+            if picture.stem.isdecimal() and int(picture.stem) > samples_seen:
                 picture.unlink()
         shutil.rmtree(self.events, ignore_errors=True)
         self._writer = SummaryWriter(str(self.events))

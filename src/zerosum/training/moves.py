@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from zerosum.draw import fold
-from zerosum.games import Controls, Game, Phase, Player
+from zerosum.games import Controls, Phase, Player
 from zerosum.training.dealing import Dealer
 from zerosum.training.tally import Tally
 
@@ -40,6 +40,11 @@ class Mover:
         for norm in self.norms:
             norm.track_running_stats = not frozen
 
+    @property
+    def rate(self) -> float:
+        """The present learning rate."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
     def set_rate(self, factor: float) -> None:
         """Set the learning rate to `factor` times its own."""
         for group, rate in zip(self.optimizer.param_groups, self.base_rates, strict=True):
@@ -50,7 +55,6 @@ class Mover:
 class Table:
     """What all moves of a training share."""
 
-    game: Game
     movers: dict[str, Mover]
     dealer: Dealer
     fabric: Fabric

@@ -204,7 +204,7 @@ def compact(values: Mapping[str, float]) -> list[str]:
     losses: dict[str, float] = {}
     for key, value in values.items():
         phase, _, term = key.rpartition("/")
-        if phase and not key.startswith("control/") and not term.startswith("grad_norm"):
+        if phase and not key.startswith(("control/", "learning_rate/")) and not term.startswith("grad_norm"):
             losses[phase] = losses.get(phase, 0.0) + value
     beliefs = {label: values[key] for key, label in BELIEFS.items() if key in values}
     return [f"{name} {value:.2f}" for name, value in (losses | beliefs).items()]

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import torch
 from PIL import Image
+from torch import Tensor
 
-from zerosum.data.core import Batch
+from zerosum.data.core import Batch, Data
 from zerosum.draw import Draw
-from zerosum.games import Sampler
+from zerosum.games import Game, Sampler
 from zerosum.spaces import Points, Space
 from zerosum.training.observers import Report, State
 from zerosum.training.sampling import Requests
@@ -41,7 +42,29 @@ def show(state: State, name: str, draw: Draw) -> Image.Image:
     return space.picture(samples, columns)
 
 
-def source_of(batch: Batch, sampler: Sampler) -> torch.Tensor:
+def real_picture(data: Data, game: Game, draw: Draw) -> Image.Image:
+    """Held-out real samples, laid out like the samples of the game's first sampler."""
+    sampler = next(iter(game.samplers.values()))
+    n, columns = layout(data.space, sampler)
+    positions = torch.arange(min(data.held_out.size or n, n))
+    if sampler.given == "label":
+        positions = a_class_a_column(data, columns or 1, n, draw)
+    batch = data.held_out.batch(positions, draw)
+    domains = [batch.real] if batch.condition is None else [batch.condition, batch.real]
+    return stack([data.space.picture(samples, columns) for samples in domains])
+
+
+def a_class_a_column(data: Data, columns: int, n: int, draw: Draw) -> Tensor:
+    """Positions of held-out samples, row by row of a grid whose columns are the classes."""
+    places = torch.arange(min(data.held_out.size or n, 5000))
+    label = data.held_out.batch(places, draw).label
+    assert label is not None
+    found = [places[label.cpu() == c][: n // columns] for c in range(columns)]
+    rows = min(len(positions) for positions in found)
+    return torch.stack([positions[:rows] for positions in found], dim=1).flatten()
+
+
+def source_of(batch: Batch, sampler: Sampler) -> Tensor:
     """What the samples of a translating sampler were made from."""
     source = batch.condition if sampler.given == "condition" else batch.real
     assert source is not None

@@ -5,9 +5,26 @@ count of moves with a finite sum tells when and where a NaN came up first.
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+
+class Bad(NamedTuple):
+    """A value that was not finite; the smallest of several is the first.
+
+    Attributes:
+        turn: of the move, counted over all phases since the last report.
+        place: of the value among those of its phase.
+        round_index: of the move.
+        name: of the value.
+    """
+
+    turn: int
+    place: int
+    round_index: int
+    name: str
 
 
 @dataclass
@@ -16,18 +33,15 @@ class Column:
 
     Attributes:
         names: what is summed.
-        order: place of the phase in the order of first play.
         sums, finite: totals, and in how many moves they were finite, `(len(names),)`.
-        moves: how many moves were added.
-        began: round of the first of them.
+        rounds, turns: of every move that was added.
     """
 
     names: tuple[str, ...]
-    order: int
     sums: Tensor
     finite: Tensor
-    moves: int = 0
     rounds: list[int] = field(default_factory=list)
+    turns: list[int] = field(default_factory=list)
 
 
 class Tally:
@@ -35,6 +49,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.columns: dict[str, Column] = {}
+        self.turn = 0
 
     @torch.no_grad()
     def add(self, phase: str, round_index: int, values: dict[str, Tensor]) -> None:
@@ -43,35 +58,34 @@ class Tally:
         column = self.columns.get(phase)
         if column is None:
             zeros = torch.zeros_like(row)
-            column = self.columns[phase] = Column(tuple(values), len(self.columns), zeros, zeros.clone())
+            column = self.columns[phase] = Column(tuple(values), zeros, zeros.clone())
         column.sums += row
         column.finite += torch.isfinite(column.sums)
-        column.moves += 1
         column.rounds.append(round_index)
+        column.turns.append(self.turn)
+        self.turn += 1
 
     def means(self) -> dict[str, float]:
         """The mean of every value since the last report, by name; this waits for the device."""
         found: dict[str, float] = {}
         for column in self.columns.values():
-            found |= zip(column.names, (column.sums / column.moves).tolist(), strict=True)
+            found |= zip(column.names, (column.sums / len(column.rounds)).tolist(), strict=True)
         return found
 
-    def first_bad(self) -> tuple[int, str] | None:
-        """Round and name of the first value that was not finite, or None; this waits for the device."""
+    def first_bad(self) -> Bad | None:
+        """The first value that was not finite, or None; this waits for the device."""
         bad = [
-            (column.rounds[int(count)], column.order, index, name)
+            Bad(column.turns[int(count)], place, column.rounds[int(count)], name)
             for column in self.columns.values()
-            for index, (name, count) in enumerate(zip(column.names, column.finite.tolist(), strict=True))
-            if count < column.moves
+            for place, (name, count) in enumerate(zip(column.names, column.finite.tolist(), strict=True))
+            if count < len(column.rounds)
         ]
-        if not bad:
-            return None
-        round_index, _, _, name = min(bad)
-        return round_index, name
+        return min(bad, default=None)
 
     def clear(self) -> None:
         """Begin a new report."""
         self.columns.clear()
+        self.turn = 0
 
     def tensors(self) -> dict[str, Tensor]:
         """What must resume: the sums, keyed by phase."""
@@ -79,12 +93,14 @@ class Tally:
 
     def describe(self) -> dict[str, dict[str, object]]:
         """The rest of what must resume, as JSON."""
-        return {name: {"names": c.names, "rounds": c.rounds} for name, c in self.columns.items()}
+        return {name: {"names": c.names, "rounds": c.rounds, "turns": c.turns} for name, c in self.columns.items()}
 
     def restore(self, described: dict[str, dict[str, list]], sums: dict[str, Tensor]) -> None:  # type: ignore[type-arg]
         """Take up the sums of a checkpoint (finite, or it would not have been made)."""
         self.clear()
-        for order, (name, entry) in enumerate(described.items()):
-            rounds = [int(index) for index in entry["rounds"]]
-            finite = torch.full_like(sums[name], len(rounds))
-            self.columns[name] = Column(tuple(entry["names"]), order, sums[name], finite, len(rounds), rounds)
+        for name, entry in described.items():
+            finite = torch.full_like(sums[name], len(entry["rounds"]))
+            self.columns[name] = Column(
+                tuple(entry["names"]), sums[name], finite, list(entry["rounds"]), list(entry["turns"])
+            )
+            self.turn = max(self.turn, entry["turns"][-1] + 1)

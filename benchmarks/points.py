@@ -1,0 +1,66 @@
+"""Modes of mixtures of Gaussians: `r3gan` as it comes, and `gan`, `wgan-gp` and `lsgan` for a minute each.
+
+By the protocol of VEEGAN and PacGAN (`judges/modes.py`): 2,500 samples, 25,000 for 100 modes.
+"""
+
+from dataclasses import asdict
+from functools import partial
+
+from judges import ModeJudge
+from records import Case, Measured, Target, run
+from trainings import length_for, training
+from zerosum.data import density
+
+SAMPLES = {"ring": 2_500, "grid": 2_500, "grid100": 25_000}
+OTHERS = ("gan", "wgan-gp", "lsgan")
+SECONDS = 60
+TRIAL_LENGTH = 6_400
+
+
+def measure(seed: int, trial: bool, *, recipe: str, data: str, seconds: float | None) -> Measured:
+    """Train and judge; with `seconds` for about as long, else as long as the recipe asks for."""
+    length = length_for(seconds, recipe, data=data, seed=seed) if seconds and not trial else None
+    how = {"length_samples": TRIAL_LENGTH if trial else length} if trial or length else {}
+    with training(recipe, data=data, seed=seed, **how) as (played, took):
+        samples = played.samples(SAMPLES[data], seed=seed)
+        plan = played.plan["training"]
+    mixture = density(data)
+    assert mixture.modes is not None
+    assert mixture.std is not None
+    coverage = ModeJudge(mixture.modes, mixture.std)(samples.values)
+    rounds = plan["length_samples"] / plan["batch_size"]
+    picture = samples.space.picture(samples.values)
+    return Measured({**asdict(coverage), "seconds": took, "rounds": rounds}, picture)
+
+
+def targets(modes: int) -> dict[str, Target]:
+    """What `r3gan` must reach in every seed."""
+    return {
+        "modes": Target(low=modes, every=True),
+        "hq": Target(low=0.97, every=True),
+        "reverse_kl": Target(high=0.03, every=True),
+        "spread": Target(low=0.85, high=1.15, every=True),
+        "seconds": Target(high=300, every=True),
+    }
+
+
+def case(recipe: str, data: str, seconds: float | None) -> Case:
+    """A recipe on a mixture."""
+    modes = density(data).modes
+    assert modes is not None
+    return Case(
+        name=f"{recipe}-{data}",
+        measure=partial(measure, recipe=recipe, data=data, seconds=seconds),
+        options={"recipe": recipe, "data": data, "samples": SAMPLES[data], "seconds": seconds},
+        targets={} if seconds else targets(len(modes)),
+        seeds=5,
+    )
+
+
+CASES = [
+    *(case("r3gan", data, None) for data in SAMPLES),
+    *(case(recipe, data, SECONDS) for recipe in OTHERS for data in SAMPLES),
+]
+
+if __name__ == "__main__":
+    run("points", __doc__, CASES)

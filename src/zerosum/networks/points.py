@@ -1,0 +1,126 @@
+"""Networks for points: distributions with separate modes, much smaller than the space between them.
+
+Two things stand in a plain perceptron's way, and features of the inputs, drawn once and kept, take them away:
+
+- A continuous map of a connected latent covers separate modes only with bridges between them (Khayatkhoei 2018,
+  Tanielian 2020). The generator is told on which side of random lines the latent lies, so that it may jump there.
+- Perceptrons learn low frequencies first (Rahaman 2019). The critic sees its samples through sines and cosines of
+  rising frequency (Tancik 2020), in units of the space's extent.
+"""
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from zerosum.errors import UserError
+from zerosum.networks.critic import Critic
+from zerosum.networks.layers import norm as normalisation
+from zerosum.spaces import Points, Space
+
+HALF_SPACES, OCTAVES = 128, 4
+
+
+class HalfSpaces(nn.Module):
+    """[z, sign(w₁·z + b₁), …]: latents `(n, latent)` to `(n, latent + count)`; |w| = 1 and b ~ N(0, 1) are fixed."""
+
+    normals: Tensor
+    offsets: Tensor
+
+    def __init__(self, latent: int, count: int = HALF_SPACES) -> None:
+        super().__init__()
+        self.register_buffer("normals", nn.functional.normalize(torch.randn(latent, count), dim=0))
+        self.register_buffer("offsets", torch.randn(count))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """The latents and their sides."""
+        return torch.cat([z, torch.addmm(self.offsets, z, self.normals).sign()], dim=1)
+
+
+class Waves(nn.Module):
+    """[x, sin(π 2ᵏ x), cos(π 2ᵏ x), …] of x = points / extent: `(n, d)` to `(n, d (1 + 2 octaves))`."""
+
+    frequencies: Tensor
+
+    def __init__(self, extent: float, octaves: int = OCTAVES) -> None:
+        super().__init__()
+        self.register_buffer("frequencies", math.pi / extent * 2.0 ** torch.arange(octaves))
+        self.extent = extent
+
+    def forward(self, points: Tensor) -> Tensor:
+        """The points and their waves."""
+        phases = (points[:, :, None] * self.frequencies).flatten(1)
+        return torch.cat([points / self.extent, phases.sin(), phases.cos()], dim=1)
+
+
+class Scale(nn.Module):
+    """Multiplies by a number."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """X times the factor."""
+        return x * self.factor
+
+
+class Generator(nn.Sequential):
+    """Half-spaces and `depth` hidden layers of `width` LeakyReLU(0.2) units: latents `(n, latent)` to points `(n, d)`.
+
+    Args:
+        space: points.
+        latent: dimensions of the latent; two are enough, and more make lines cut it less finely.
+        width: units a hidden layer.
+        norm: `none` or `batch`, behind every hidden layer.
+        depth: hidden layers, at least 1.
+
+    Raises:
+        UserError: the samples are no points.
+    """
+
+    def __init__(self, space: Space, *, latent: int, width: int = 128, norm: str = "none", depth: int = 3) -> None:
+        points = as_points(space)
+        super().__init__(
+            HalfSpaces(latent),
+            *hidden([latent + HALF_SPACES] + [width] * depth, norm),
+            nn.Linear(width, points.shape[0]),
+            Scale(points.extent),
+        )
+
+
+class PointCritic(Critic):
+    """Waves and `depth` hidden layers of `width` LeakyReLU(0.2) units: points `(n, d)` to scores `(n,)`.
+
+    Args:
+        space: points.
+        width: units a hidden layer, and features.
+        norm: `none`, `layer` or `batch`, behind every hidden layer.
+        depth: hidden layers, at least 1.
+
+    Raises:
+        UserError: the samples are no points.
+    """
+
+    def __init__(self, space: Space, *, width: int = 128, norm: str = "none", depth: int = 3) -> None:
+        points = as_points(space)
+        inputs = points.shape[0] * (1 + 2 * OCTAVES)
+        super().__init__(nn.Sequential(Waves(points.extent), *hidden([inputs] + [width] * depth, norm)), width)
+
+
+def hidden(sizes: list[int], norm_name: str) -> list[nn.Module]:
+    """Hidden layers between sizes."""
+    bias = norm_name != "batch"  # batch normalisation takes any shift away
+    return [
+        layer
+        for before, after in pairwise(sizes)
+        for layer in (nn.Linear(before, after, bias=bias), normalisation(norm_name, after), nn.LeakyReLU(0.2))
+    ]
+
+
+def as_points(space: Space) -> Points:
+    """The space, if its samples are points."""
+    if not isinstance(space, Points):
+        raise UserError(f"Network 'points' is for points; these are {space.kind}. Use network 'auto' or 'mlp'.")
+    return space

@@ -1,0 +1,140 @@
+"""Where a training stands: everything that changes while it goes on, and how that becomes a checkpoint and back."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from zerosum.errors import UserError
+from zerosum.games import Game
+from zerosum.networks import convert_batch_norm
+from zerosum.training import optimizer_state
+from zerosum.training.averaging import Average, tensors_of
+from zerosum.training.checkpoints import Checkpoint
+from zerosum.training.moves import Mover
+from zerosum.training.plan import Plan
+from zerosum.training.tally import Tally
+
+
+class Position:
+    """Networks, optimizers, averages, controls and counters of a training.
+
+    Args:
+        plan: what is played; its networks are moved to the device.
+        images: whether samples are images, which convolutions like with the channels last.
+        fabric: launched.
+        identity: what shapes the training, as JSON; a checkpoint with another one is refused.
+    """
+
+    def __init__(self, plan: Plan, *, images: bool, fabric: Fabric, identity: Mapping[str, Any]) -> None:
+        self.game, self.fabric, self.identity = plan.game, fabric, dict(identity)
+        place(self.game, fabric, torch.channels_last if images else torch.contiguous_format)
+        self.movers = {name: Mover(player) for name, player in self.game.players.items()}
+        self.average = Average(self.game, plan.ema_half_life_samples, plan.ema_rampup)
+        self.controls = dict.fromkeys((f"{name}/lr_scale" for name in self.game.players), 1.0) | self.game.controls
+        self.tally = Tally()
+        self.samples_seen = 0
+        self.seconds = 0.0
+        self.best: int | None = None
+        self.values: dict[str, float] = {}
+
+    def thaw(self) -> None:
+        """Leave the networks as they came, so that they can be trained once more."""
+        for mover in self.movers.values():
+            mover.freeze(False)
+
+    def checkpoint(self) -> Checkpoint:
+        """The position as a checkpoint; with several processes all of them must ask."""
+        model = {f"live/{key}": value for key, value in tensors_of(self.game.networks).items()}
+        model |= {f"averaged/{key}": value for key, value in self.average.state().items()}
+        training = {f"tally/{name}": sums for name, sums in self.tally.tensors().items()}
+        for name, mover in self.movers.items():
+            exported = optimizer_state.export(mover.optimizer, mover.names)
+            training |= {f"optimizer/{name}/{key}": value for key, value in exported.items()}
+        training |= {f"state/{key}": self._gathered(value) for key, value in self.game.state.state_dict().items()}
+        return Checkpoint(model, training, self._record())
+
+    def take_up(self, checkpoint: Checkpoint) -> None:
+        """Go to the position of a checkpoint.
+
+        Raises:
+            UserError: it belongs to a training with another identity; the message lists the differences.
+        """
+        state, training = checkpoint.state, checkpoint.training
+        refuse_other(state["identity"], self.identity)
+        put(tensors_of(self.game.networks), part(checkpoint.model, "live/"))
+        put(self.average.state(), part(checkpoint.model, "averaged/"))
+        for name, mover in self.movers.items():
+            optimizer_state.restore(mover.optimizer, mover.names, part(training, f"optimizer/{name}/"))
+        put(self.game.state.state_dict(), {key: self._mine(v) for key, v in part(training, "state/").items()})
+        self.samples_seen, self.seconds, self.best = state["samples_seen"], state["seconds"], state["best"]
+        self.values = state["values"]
+        self.controls.clear()
+        self.controls.update(state["controls"])
+        self.tally.restore(state["tally"], part(training, "tally/"))
+
+    def _record(self) -> dict[str, Any]:
+        return {
+            "samples_seen": self.samples_seen,
+            "seconds": self.seconds,
+            "controls": dict(self.controls),
+            "values": self.values,
+            "tally": self.tally.describe(),
+            "best": self.best,
+            "identity": self.identity,
+        }
+
+    def _gathered(self, rows: Tensor) -> Tensor:
+        if self.fabric.world_size == 1:
+            return rows
+        return torch.cat(list(self.fabric.all_gather(rows)))
+
+    def _mine(self, rows: Tensor) -> Tensor:
+        return rows.chunk(self.fabric.world_size)[self.fabric.global_rank]
+
+
+def place(game: Game, fabric: Fabric, layout: torch.memory_format) -> None:
+    """Bring a game's networks and state to this process and its device."""
+    for player in game.players.values():
+        if fabric.world_size > 1:
+            convert_batch_norm(player.networks)  # statistics of the global batch
+        player.networks.to(device=fabric.device, memory_format=layout)  # type: ignore[call-overload]
+        player.networks.train()
+    for module in game.state.modules():
+        for name, rows in list(module.named_buffers(recurse=False)):
+            mine = rows.chunk(fabric.world_size)[fabric.global_rank].clone()
+            setattr(module, name, mine.to(fabric.device))
+
+
+def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with `prefix`, without it."""
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+@torch.no_grad()
+def put(targets: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
+    """Copy values into tensors in place, keeping memory formats; a name left out shares memory with another."""
+    shared = {targets[key].data_ptr() for key in values}
+    for key, target in targets.items():
+        if key in values:
+            target.copy_(values[key])
+        else:
+            assert target.data_ptr() in shared or not target.numel(), f"the checkpoint lacks {key}"
+
+
+def load_networks(networks: Mapping[str, nn.Module], tensors: Mapping[str, Tensor]) -> None:
+    """Put tensors keyed `network.parameter` into networks."""
+    put(tensors_of(dict(networks)), tensors)
+
+
+def refuse_other(then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raise a UserError that lists the differences, if there are any."""
+    differences = [
+        f"{key}: {then.get(key)!r} in the run, {now.get(key)!r} given"
+        for key in sorted({*then, *now})
+        if then.get(key) != now.get(key)
+    ]
+    if differences:
+        raise UserError("This run was trained otherwise. " + "; ".join(differences) + ".")
