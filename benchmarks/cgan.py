@@ -3,6 +3,8 @@
 The same classifier, trained for as many steps on the real training split, shows what is possible.
 """
 
+from functools import partial
+
 from judges import train_classifier
 from judges.classifier import everything
 from records import Case, Measured, Target, run
@@ -21,9 +23,8 @@ def measure(seed: int, trial: bool) -> Measured:
     assert made.labels is not None
     data = open_data("digits", progress=False)
     assert isinstance(data.space, Images)
-    how = {"classes": 10, "seed": seed, "steps": 10 if trial else 300}
-    taught = train_classifier(made.values, made.labels, data.space, **how)
-    reference = train_classifier(*everything(data.train), data.space, **how)
+    school = partial(train_classifier, space=data.space, classes=10, seed=seed, steps=10 if trial else 300)
+    taught, reference = school(made.values, made.labels), school(*everything(data.train))
     held_out = everything(data.held_out)
     figures = {
         "accuracy": taught.accuracy(*held_out),

@@ -30,7 +30,8 @@ def measure(seed: int, trial: bool) -> Measured:
     figures: dict[str, float] = {}
     steps = 10 if trial else 600
     for target, direction in zip((1, 0), DIRECTIONS, strict=True):
-        figures |= {f"{direction}_{name}": value for name, value in judge(*translated[direction], target, steps).items()}
+        judged = judge(*translated[direction], target, steps)
+        figures |= {f"{direction}_{name}": value for name, value in judged.items()}
     space = splits("held_out")[1]
     return Measured({**figures, "seconds": took}, pairs(space, [translated[name][:2] for name in DIRECTIONS]))
 
@@ -73,7 +74,7 @@ def pairs(space: Space, shown: list[tuple[Tensor, ...]], columns: int = 24, rows
     parts: list[Tensor] = []
     for given, made in shown:
         places = torch.linspace(0, len(given) // len(VISITS) - 1, rows * columns).long()
-        parts += [part for row in places.split(columns) for part in (given[row], made[row])]
+        parts += [part for row in torch.split(places, columns) for part in (given[row], made[row])]
     return space.picture(torch.cat(parts), columns=columns)
 
 

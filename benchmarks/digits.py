@@ -56,7 +56,7 @@ def measure(seed: int, trial: bool) -> Measured:
 def in_parts(judging: Classifier, real: Tensor, made: Tensor) -> tuple[float, float]:
     """Mean precision and recall of all parts of `made` that are as large as `real`."""
     features = judging.features(real)
-    parts = [part for part in judging.features(made).split(len(real)) if len(part) == len(real)]
+    parts = [part for part in torch.split(judging.features(made), len(real)) if len(part) == len(real)]
     judged = [precision_and_recall(features, part) for part in parts]
     return fmean(p for p, _ in judged), fmean(r for _, r in judged)
 

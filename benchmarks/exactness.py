@@ -30,8 +30,19 @@ LENGTH = {"dcgan": 4_800, "r3gan-lazy": 4_800, "cyclegan": 2_400}
 CADENCE = ["--report-every-samples", "80", "--snapshot-every-samples", "400", "--checkpoint-every-samples", "160"]
 COMMANDS = {
     "dcgan": ["dcgan", "--data", "digits", "--width", "16", "--batch-size", "16", "--precision", "float32"],
-    "r3gan-lazy": ["r3gan", "--data", "digits", "--width", "16", "--batch-size", "16", "--precision", "bfloat16"]
-    + ["--penalty-every", "4"],
+    "r3gan-lazy": [
+        "r3gan",
+        "--data",
+        "digits",
+        "--width",
+        "16",
+        "--batch-size",
+        "16",
+        "--precision",
+        "bfloat16",
+        "--penalty-every",
+        "4",
+    ],
     "cyclegan": ["cyclegan", "--data", "glyphs:sans-serif", "--width", "8", "--blocks", "1", "--pool-size", "32"],
 }
 KILLS = {

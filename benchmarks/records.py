@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +73,9 @@ class Case:
 def run(benchmark: str, about: str, cases: Sequence[Case], words: Sequence[str] | None = None) -> None:
     """Measure what is missing, as the command line asks, and print every figure."""
     asked = parse(benchmark, about, cases, words)
+    tree()  # of what is imported now, whatever is edited meanwhile
     for place, case in enumerate(cases):
-        if asked.only and not any(word in case.name for word in asked.only):
+        if not any(fnmatchcase(case.name, pattern) for pattern in asked.only):
             continue
         for seed in range(asked.seeds or case.seeds):
             path = asked.results / benchmark / f"{case.name}-seed{seed}.json"
@@ -89,12 +91,18 @@ def parse(benchmark: str, about: str, cases: Sequence[Case], words: Sequence[str
     """What the command line asks for."""
     parser = argparse.ArgumentParser(prog=f"python benchmarks/{benchmark}.py", description=about.split("\n", 1)[0])
     parser.add_argument("--seeds", type=int, help="how many, from 0 up; by default what each case asks for")
-    names = ", ".join(case.name for case in cases)
-    parser.add_argument("--only", nargs="+", metavar="WORD", help=f"cases with one of these in their name: {names}")
+    names = [case.name for case in cases]
+    parser.add_argument(
+        "--only", nargs="+", default=["*"], metavar="CASE", help=f"names or patterns of {', '.join(names)}"
+    )
     parser.add_argument("--force", action="store_true", help="measure again what is on record")
     parser.add_argument("--trial", action="store_true", help="a few seconds a case, to see that it runs; no record")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where records are kept")
-    return parser.parse_args(words)
+    asked = parser.parse_args(words)
+    for pattern in asked.only:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            parser.error(f"no case is called {pattern!r}; there are {', '.join(names)}")
+    return asked
 
 
 def measure(benchmark: str, place: int, case: Case, seed: int, path: Path) -> Record:

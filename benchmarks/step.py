@@ -100,7 +100,8 @@ TUTORIALS = {"dcgan": dcgan_round, "gan": dcgan_round, "wgan-gp": wgan_gp_round}
 
 def measure(seed: int, trial: bool, *, recipe: str, data: str, batch_size: int, precision: str) -> Measured:
     """Let both take turns."""
-    setup = settle(recipe, data, {"batch_size": batch_size, "latent_size": LATENT}, seed=seed, precision=precision, progress=False)
+    given = {"batch_size": batch_size, "latent_size": LATENT}
+    setup = settle(recipe, data, given, seed=seed, precision=precision, progress=False)
     plan = setup.plan()
     theirs = tutorial(setup, plan)
     with tempfile.TemporaryDirectory() as folder:

@@ -11,6 +11,7 @@ meant, and the slope is the root mean square of ||grad D|| on the line between r
 """
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -82,7 +83,7 @@ def measure(seed: int, trial: bool, *, shift: Tensor) -> Measured:
     return Measured(compare(critic, sample, shift, seed))
 
 
-def compare(critic: nn.Module, sample: partial[Tensor], shift: Tensor, seed: int) -> dict[str, float]:
+def compare(critic: nn.Module, sample: Callable[[int, Draw], Tensor], shift: Tensor, seed: int) -> dict[str, float]:
     """The estimate, plain and over the slope, and how far each is off, as a share of the truth."""
     draw, truth = Draw(seed, "fresh"), wasserstein_of_shift(shift)
     real, fake = sample(FRESH, draw), draw.normal(FRESH, len(shift))

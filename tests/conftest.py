@@ -1,6 +1,21 @@
-"""What all tests share."""
+"""What all tests share: a cache of their own, and trainings that take a second."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+
+TIMES = ("seconds", "samples_per_second")
+DIGITS = {"data": "digits", "resolution": "16", "width": 4, "latent_size": 4}
+POINTS = {"data": "ring", "width": 8, "latent_size": 4}
+TINY: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(("dcgan", "lsgan", "sngan", "cgan"), DIGITS),
+    **dict.fromkeys(("gan", "wgan", "wgan-gp", "dragan", "r3gan"), POINTS),
+    "cyclegan": {"data": "glyphs:sans-serif", "resolution": "16", "width": 4, "blocks": 1},
+}
+"""Data that suits a recipe, and the smallest networks that have all of its layers."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -14,3 +29,47 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "gpu" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="no accelerator here"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Packed images are kept for this session only, whoever uses the machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ZEROSUM_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Callable[..., dict[str, Any]]:
+    """Arguments of `zerosum.train`: six rounds of a recipe, `tiny("wgan", length_samples=…)`."""
+
+    def arguments(recipe: str, **changes: Any) -> dict[str, Any]:
+        how = {"batch_size": 8, "length_samples": 48, "precision": "float32", "device": "cpu", "progress": False}
+        cadence = {"report_every_samples": 16, "snapshot_every_samples": 24, "checkpoint_every_samples": 24}
+        return {"recipe": recipe, **TINY[recipe], **how, **cadence, **changes}
+
+    return arguments
+
+
+@pytest.fixture(scope="session")
+def as_flags() -> Callable[..., list[str]]:
+    """The words of `zerosum train` for the same arguments."""
+
+    def words(*, recipe: str, progress: bool, **options: Any) -> list[str]:
+        flags = [(f"--{name.replace('_', '-')}", str(value)) for name, value in options.items()]
+        return [recipe, *(word for flag in flags for word in flag)]
+
+    return words
+
+
+@pytest.fixture(scope="session")
+def content() -> Callable[[Path], dict[str, Any]]:
+    """All that a run's training left behind, by name, but what a clock or a page says."""
+
+    def read(run: Path) -> dict[str, Any]:
+        lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+        log = [{name: value for name, value in line.items() if name not in TIMES} for line in lines]
+        files = [*(run / "samples").iterdir(), *(run / "checkpoints").glob("*/*.safetensors")]
+        return {"log": log} | {str(path.relative_to(run)): path.read_bytes() for path in sorted(files)}
+
+    return read

@@ -49,7 +49,10 @@ def test_other_keys_and_later_calls_give_other_numbers(method):
 
 @every_method
 @given(
-    n=st.integers(1, 9), world=st.integers(1, 5), shape=st.lists(st.integers(1, 4), max_size=2), before=st.integers(0, 3)
+    n=st.integers(1, 9),
+    world=st.integers(1, 5),
+    shape=st.lists(st.integers(1, 4), max_size=2),
+    before=st.integers(0, 3),
 )
 @settings(max_examples=25)
 def test_what_all_processes_draw_is_what_one_draws(method, n, world, shape, before):

@@ -33,7 +33,8 @@ class Network(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits."""
-        return self.head(self.features(images))
+        logits: Tensor = self.head(self.features(images))
+        return logits
 
 
 def _layer(before: int, after: int, stride: int) -> list[nn.Module]:
@@ -66,7 +67,7 @@ class Classifier:
 
     @torch.no_grad()
     def _in_parts(self, network: nn.Module, images: Tensor) -> Tensor:
-        return torch.cat([network(self.space.decode(part)) for part in images.split(AT_ONCE)])
+        return torch.cat([network(self.space.decode(part)) for part in torch.split(images, AT_ONCE)])
 
 
 def train_classifier(

@@ -1,4 +1,4 @@
-"""Modes of a mixture of Gaussians: which are found, how often, and how wide (VEEGAN, Srivastava 2017; PacGAN, Lin 2018).
+"""Modes of a mixture of Gaussians: which are found, how often, how wide (VEEGAN, Srivastava 2017; PacGAN, Lin 2018).
 
 A sample is of high quality (HQ) when it lies within three standard deviations of the nearest mode's centre. All figures
 but the HQ share are of HQ samples.
@@ -64,7 +64,7 @@ class ModeJudge:
         )
 
     def _width(self, squares: Tensor, counts: Tensor) -> Tensor:
-        """Root mean square deviation of a coordinate from its centre, over what it is for a true mode cut at `REACH`."""
+        """Root mean square deviation of a coordinate from its centre, over that of a true mode cut at `REACH`."""
         dimensions = self.centres.shape[1]
         return (squares / (counts * dimensions)).sqrt() / (self.std * truncated_std(dimensions))
 

@@ -17,7 +17,7 @@ from zerosum.runs.report import write_report
 from zerosum.runs.setup import Setup, settle, split, write_plan
 from zerosum.runs.setup import recommend as recommend_for
 from zerosum.runs.trained import Samples, Trained
-from zerosum.training.devices import is_first_process, make_fabric, refuse_uneven
+from zerosum.training.devices import is_first_process, make_fabric, refuse_uneven, threads
 from zerosum.training.engine import Engine
 from zerosum.training.observers import Observer
 from zerosum.training.plan import Plan
@@ -166,6 +166,7 @@ def resume(
         device=device or training["device"],
         devices=devices or training["devices"],
         precision=training["precision"],
+        threads=training["threads"],
         progress=progress,
     )
     plan = setup.plan()
@@ -203,7 +204,7 @@ def play(
         if main and again["training"]["length_samples"] != plan.length_samples:
             write_plan(run, revised(again, engine.position.samples_seen, plan.length_samples))
     try:
-        with listener:
+        with listener, threads(setup.threads) if fabric.world_size == 1 else contextlib.nullcontext():
             engine.play()
     except BaseException:
         with contextlib.suppress(UserError):  # a full disk is not to hide what stopped the training

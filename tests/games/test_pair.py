@@ -105,7 +105,7 @@ def test_a_penalty_counts_with_the_weight_in_the_controls(name, every, batch):
 
 
 def test_a_lazy_penalty_is_a_phase_of_its_own_between_the_players(batch):
-    terms = [Weighted("r1", PENALTIES["r1"], 1.0, 4), Weighted("r2", PENALTIES["r2"], 1.0), *[]]
+    terms = [Weighted("r1", PENALTIES["r1"], 1.0, 4), Weighted("r2", PENALTIES["r2"], 1.0)]
     game = game_of(penalties=terms)
     assert [(p.name, p.players, p.every) for p in game.phases] == [
         ("D", ("D",), 1),

@@ -1,9 +1,15 @@
-"""Both networks are told the class: samples of a class that the user asks for."""
+"""Both networks are told the class: samples of a class that the user asks for.
+
+V(D, G) = E log D(x, y) + E log(1 - D(G(z, y), y)) (Mirza 2014, equation 2), with the label y of the real sample given to
+both. The loss of the paper forgets part of each class on small data; by default each generated sample is therefore
+compared with a real one of its class, under R1 and R2 (Huang 2024). `--loss non-saturating --gamma 0` is the paper's.
+"""
 
 from typing import Annotated
 
 from zerosum.games import Weighted
-from zerosum.penalties.gradient import r1
+from zerosum.losses import AdversarialName
+from zerosum.penalties.gradient import r1, r2
 from zerosum.recipes.groups import Networks, Play, Rivalry
 from zerosum.recipes.options import Opt
 from zerosum.recipes.pairs import pair_plan
@@ -14,18 +20,21 @@ from zerosum.training.plan import Plan
 def cgan(
     space: Space,
     *,
-    r1_weight: Annotated[float, Opt("Weight of a zero-centred gradient penalty on real samples.", 0, 1e6)] = 0.0,
-    networks: Networks = Networks(),
-    play: Play = Play(),
+    loss: Annotated[AdversarialName, Opt("Of both players.")] = "relativistic",
+    gamma: Annotated[float, Opt("Weight of R1 and R2; each counts gamma / 2.", 0, 1e6)] = 1.0,
+    networks: Networks = Networks(width=32),
+    play: Play = Play(batch_size=32, lr=2e-3, lr_decay="linear", betas=(0.0, 0.99)),
     rivalry: Rivalry = Rivalry(),
 ) -> Plan:
     """Labels as a further input of generator and critic (Mirza 2014)."""
+    penalties = [Weighted("r1", r1, gamma / 2), Weighted("r2", r2, gamma / 2)] if gamma else []
     return pair_plan(
         space,
         networks=networks,
         play=play,
         rivalry=rivalry,
-        loss="non-saturating",
-        penalties=[Weighted("r1", r1, r1_weight)] if r1_weight else [],
+        loss=loss,
+        penalties=penalties,
+        critic_norm="none",
         conditional=True,
     )

@@ -25,7 +25,7 @@ from zerosum.recipes.options import Opt, Recipe, build, options
 from zerosum.runs.directory import FORMAT
 from zerosum.spaces import Space, describe
 from zerosum.training.checkpoints import write_atomically
-from zerosum.training.devices import resolve_device, resolve_precision
+from zerosum.training.devices import resolve_device, resolve_precision, resolve_threads
 from zerosum.training.plan import Plan
 
 CADENCE = ("length_samples", "report_every_samples", "snapshot_every_samples", "checkpoint_every_samples")
@@ -42,7 +42,7 @@ class Setup:
         given: options of the recipe, flat.
         data: opened.
         data_options: how it was prepared.
-        seed, device, devices, precision: how it is played; `device` and `precision` are settled.
+        seed, device, devices, precision, threads: how it is played; all of it is settled.
         own: whether something came from Python that no file can describe (networks, a game, a data set), so that
             the run resumes from Python only.
     """
@@ -56,6 +56,7 @@ class Setup:
     device: str
     devices: int
     precision: str
+    threads: int
     own: bool
 
     def plan(self) -> Plan:
@@ -104,6 +105,7 @@ class Setup:
                 "device": self.device,
                 "devices": self.devices,
                 "precision": self.precision,
+                "threads": self.threads,
                 "batch_size": plan.batch_size,
                 **cadence,
             },
@@ -113,7 +115,6 @@ class Setup:
                 "torch": torch.__version__,
                 "python": platform.python_version(),
             },
-            "threads": torch.get_num_threads(),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "revisions": [],
         }
@@ -128,6 +129,7 @@ def settle(
     device: str = "auto",
     devices: int = 1,
     precision: str = "auto",
+    threads: int | None = None,
     length_samples: int | None = None,
     progress: bool = True,
 ) -> Setup:
@@ -137,7 +139,7 @@ def settle(
         recipe: a name, a function `(space, *, …) -> Plan`, a ready plan or game, or None for the one that suits.
         data: whatever `open_data` takes.
         flat: options of the data and of the recipe together.
-        seed, device, devices, precision, length_samples: of the training.
+        seed, device, devices, precision, threads, length_samples: of the training.
         progress: whether packing shows a bar.
 
     Raises:
@@ -163,6 +165,7 @@ def settle(
         device=device,
         devices=devices,
         precision=resolve_precision(precision, device, opened.space.kind),
+        threads=threads or resolve_threads(opened.space.kind),
         own=not isinstance(name, str) or not isinstance(data, str | Path) or bool({"generator", "critic"} & set(given)),
     )
 

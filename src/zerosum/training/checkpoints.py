@@ -2,7 +2,7 @@
 
 `checkpoints/<samples seen>/` holds `model.safetensors` (live and averaged networks), `training.safetensors` (optimizer
 tensors by parameter name, game state, sums of the report that was under way) and `state.json` (everything else, with
-the digests of the other two). It is written under a temporary name, flushed, and committed by a rename.
+the digests of all three). It is written under a temporary name, flushed, and committed by a rename.
 """
 
 import hashlib
@@ -57,7 +57,8 @@ def save(folder: Path, samples_seen: int, checkpoint: Checkpoint, *, keep: int =
             name: write_tensors(temporary / name, tensors)
             for name, tensors in ((MODEL, checkpoint.model), (TRAINING, checkpoint.training))
         }
-        write_durably(temporary / STATE, json.dumps({"format": FORMAT, "digests": digests, **checkpoint.state}))
+        state = {"format": FORMAT, "digests": digests, **checkpoint.state}
+        write_durably(temporary / STATE, json.dumps(state | {"seal": seal_of(state)}))
         sync(temporary)
         if final.exists():  # the same round once more: equal by construction
             shutil.rmtree(final)
@@ -85,9 +86,9 @@ def load(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
         state = json.loads((path / STATE).read_text())
         if state["format"] != FORMAT:
             raise UserError(f"{path} has format {state['format']!r}; this version of zerosum reads format {FORMAT}.")
-        for name, digest in state["digests"].items():
-            if name not in (MODEL, TRAINING) or digest_of(path / name) != digest:
-                raise Damaged(f"{path / name} is not what was written")
+        files = {name: digest_of(path / name) for name in (MODEL, TRAINING)}
+        if state.pop("seal") != seal_of(state) or files != state["digests"]:
+            raise Damaged(f"{path} is not what was written")
         model, training = (load_file(path / name, device=str(device)) for name in (MODEL, TRAINING))
     except UserError:
         raise
@@ -147,6 +148,11 @@ def digest_of(path: Path) -> str:
     """SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def seal_of(state: Mapping[str, Any]) -> str:
+    """SHA-256 of a JSON record, however it is written down."""
+    return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
 
 
 def write_durably(path: Path, text: str) -> None:

@@ -1,6 +1,8 @@
 """Devices, precision and processes: what is decided from the hardware, once, and written into the run."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from typing import Literal
 
 import torch
@@ -43,6 +45,22 @@ def resolve_precision(name: str, device: str, kind: str) -> str:
         "cuda": device == "cuda" and torch.cuda.is_bf16_supported(),
     }
     return "bfloat16" if kind == "images" and fast.get(device, False) else "float32"
+
+
+def resolve_threads(kind: str) -> int:
+    """CPU threads for a kind of sample. Networks for points are small: several threads mostly wait for each other."""
+    return 1 if kind == "points" else torch.get_num_threads()
+
+
+@contextlib.contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Use so many CPU threads; sums depend on it in their last digits, so that a resumed run uses the same number."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def make_fabric(device: str, devices: int, precision: str) -> Fabric:

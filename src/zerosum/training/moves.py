@@ -1,5 +1,7 @@
 """One move: everyone else frozen, the mover's terms computed and lowered."""
 
+import functools
+import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -81,7 +83,7 @@ class EngineMove:
             result = self.phase.loss(batch, draw, table.controls)
         for parameter in parameters:
             parameter.grad = None
-        total = torch.stack([term.float() for term in result.terms.values()]).sum()
+        total = functools.reduce(operator.add, (term.float() for term in result.terms.values()))
         torch.autograd.backward(total, inputs=parameters)
         average_gradients(parameters, table.fabric)
         self._record(result.terms, result.watch, parameters)

@@ -1,7 +1,6 @@
 """What a training says of itself, kept on the device until somebody asks.
 
-Every move adds its terms to sums; nothing waits for the device. A sum that is no longer finite stays so, hence the
-count of moves with a finite sum tells when and where a NaN came up first.
+Every move adds a row of values; nothing waits for the device, and nothing is computed before a report wants to know.
 """
 
 from dataclasses import dataclass, field
@@ -9,6 +8,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+BLOCK = 1024
 
 
 class Bad(NamedTuple):
@@ -29,23 +30,34 @@ class Bad(NamedTuple):
 
 @dataclass
 class Column:
-    """Sums of the values of one phase.
+    """The values of one phase, a row a move.
 
     Attributes:
-        names: what is summed.
-        sums, finite: totals, and in how many moves they were finite, `(len(names),)`.
+        names: what the values are.
+        rows: of the latest moves, `(len(names),)` each.
+        blocks: the moves before, many rows in one tensor each.
         rounds, turns: of every move that was added.
     """
 
     names: tuple[str, ...]
-    sums: Tensor
-    finite: Tensor
+    rows: list[Tensor] = field(default_factory=list)
+    blocks: list[Tensor] = field(default_factory=list)
     rounds: list[int] = field(default_factory=list)
     turns: list[int] = field(default_factory=list)
 
+    def append(self, row: Tensor) -> None:
+        """Add a move; thousands of small tensors are put together into a large one."""
+        self.rows.append(row)
+        if len(self.rows) == BLOCK:
+            self.blocks, self.rows = [*self.blocks, torch.stack(self.rows)], []
+
+    def matrix(self) -> Tensor:
+        """All rows, `(moves, len(names))`."""
+        return torch.cat([*self.blocks, *(row[None] for row in self.rows)])
+
 
 class Tally:
-    """Sums of named values over the moves since the last report."""
+    """Named values of the moves since the last report."""
 
     def __init__(self) -> None:
         self.columns: dict[str, Column] = {}
@@ -54,13 +66,10 @@ class Tally:
     @torch.no_grad()
     def add(self, phase: str, round_index: int, values: dict[str, Tensor]) -> None:
         """Add the values (tensors of any shape; their mean counts) of one move."""
-        row = torch.stack([value.detach().float().mean() for value in values.values()])
         column = self.columns.get(phase)
         if column is None:
-            zeros = torch.zeros_like(row)
-            column = self.columns[phase] = Column(tuple(values), zeros, zeros.clone())
-        column.sums += row
-        column.finite += torch.isfinite(column.sums)
+            column = self.columns[phase] = Column(tuple(values))
+        column.append(torch.stack([scalar(value) for value in values.values()]))
         column.rounds.append(round_index)
         column.turns.append(self.turn)
         self.turn += 1
@@ -69,16 +78,15 @@ class Tally:
         """The mean of every value since the last report, by name; this waits for the device."""
         found: dict[str, float] = {}
         for column in self.columns.values():
-            found |= zip(column.names, (column.sums / len(column.rounds)).tolist(), strict=True)
+            found |= zip(column.names, column.matrix().mean(0).tolist(), strict=True)
         return found
 
     def first_bad(self) -> Bad | None:
         """The first value that was not finite, or None; this waits for the device."""
         bad = [
-            Bad(column.turns[int(count)], place, column.rounds[int(count)], name)
+            Bad(column.turns[move], place, column.rounds[move], column.names[place])
             for column in self.columns.values()
-            for place, (name, count) in enumerate(zip(column.names, column.finite.tolist(), strict=True))
-            if count < len(column.rounds)
+            for move, place in torch.isfinite(column.matrix()).logical_not().nonzero()[: len(column.names)].tolist()
         ]
         return min(bad, default=None)
 
@@ -88,19 +96,23 @@ class Tally:
         self.turn = 0
 
     def tensors(self) -> dict[str, Tensor]:
-        """What must resume: the sums, keyed by phase."""
-        return {name: column.sums for name, column in self.columns.items()}
+        """What must resume: all rows, keyed by phase."""
+        return {name: column.matrix() for name, column in self.columns.items()}
 
     def describe(self) -> dict[str, dict[str, object]]:
         """The rest of what must resume, as JSON."""
         return {name: {"names": c.names, "rounds": c.rounds, "turns": c.turns} for name, c in self.columns.items()}
 
-    def restore(self, described: dict[str, dict[str, list]], sums: dict[str, Tensor]) -> None:  # type: ignore[type-arg]
-        """Take up the sums of a checkpoint (finite, or it would not have been made)."""
+    def restore(self, described: dict[str, dict[str, list]], rows: dict[str, Tensor]) -> None:  # type: ignore[type-arg]
+        """Take up the rows of a checkpoint."""
         self.clear()
         for name, entry in described.items():
-            finite = torch.full_like(sums[name], len(entry["rounds"]))
-            self.columns[name] = Column(
-                tuple(entry["names"]), sums[name], finite, list(entry["rounds"]), list(entry["turns"])
-            )
+            known = {"rounds": list(entry["rounds"]), "turns": list(entry["turns"])}
+            self.columns[name] = Column(tuple(entry["names"]), blocks=[rows[name]], **known)
             self.turn = max(self.turn, entry["turns"][-1] + 1)
+
+
+def scalar(value: Tensor) -> Tensor:
+    """The mean of a value, float32."""
+    value = value.detach()
+    return (value if value.ndim == 0 else value.mean(dtype=torch.float32)).float()

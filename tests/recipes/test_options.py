@@ -1,0 +1,226 @@
+"""The options of every recipe: documented, in range, told apart, checked, and the same again from plan.json."""
+
+import inspect
+import json
+import math
+from dataclasses import fields, replace
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import pytest
+import torch
+
+from zerosum import api, recipes
+from zerosum.data import DataOptions
+from zerosum.errors import UserError
+from zerosum.recipes.groups import Networks, Play, Rivalry
+from zerosum.recipes.options import SUITED, Opt, Option, build, check, options, suited
+from zerosum.runs.setup import CADENCE, settle, weights_digest
+from zerosum.spaces import Images, Points
+
+SPACES = {
+    "images": Images((1, 16, 16), classes=("a", "b", "c")),
+    "points": Points((2,), extent=2.0),
+}
+TAKES = {
+    name: [kind for kind in SPACES if (kind == "images" or name not in ("dcgan", "cgan", "cyclegan"))]
+    for name in recipes.names()
+}
+EVERY = [(name, kind) for name, kinds in TAKES.items() for kind in kinds]
+every_recipe = pytest.mark.parametrize("name", recipes.names())
+every_use = pytest.mark.parametrize(("name", "kind"), EVERY)
+SMALL = {"width": 4, "batch_size": 8}
+
+
+def all_options() -> list[tuple[str, str]]:
+    return [(name, option) for name in recipes.names() for option in options(recipes.recipe(name))]
+
+
+@every_recipe
+def test_every_option_is_typed_documented_and_in_its_range(name):
+    found = options(recipes.recipe(name))
+    assert found.keys() >= {field.name for field in fields(Play)}
+    for option in found.values():
+        assert option.help.strip().endswith("."), option.name
+        assert "\n" not in option.help
+        check(option, option.default)
+
+
+@every_recipe
+def test_every_keyword_is_an_option_or_a_group_of_options(name):
+    function = recipes.recipe(name)
+    found = options(function)
+    for keyword, parameter in list(inspect.signature(function).parameters.items())[1:]:
+        assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
+        assert keyword in found or isinstance(parameter.default, Play | Networks | Rivalry), keyword
+
+
+@every_recipe
+def test_every_recipe_says_where_it_comes_from(name):
+    function = recipes.recipe(name)
+    (year,) = {word.strip("().,")[:4] for word in recipes.names()[name].split()[-1:]}
+    assert year.isdigit()
+    assert year in (function.__doc__ or "")
+
+
+@pytest.mark.parametrize("recipe", SUITED, ids=lambda recipe: recipe.__name__)
+def test_defaults_for_some_kinds_of_samples_are_options_in_their_range(recipe):
+    for kind, values in SUITED[recipe].items():
+        assert kind in SPACES
+        found = options(recipe, kind)
+        for name, value in values.items():
+            assert found[name].default == value
+            check(found[name], value)
+
+
+def test_names_are_never_used_twice():
+    """They share one command line and one call."""
+    data = {field.name for field in fields(DataOptions)}
+    taken = {name for call in (api.train, api.resume) for name in inspect.signature(call).parameters}
+    taken |= {"dry_run", "run", "help"}
+    taken -= {"options", "length_samples"}
+    for name in recipes.names():
+        own = set(options(recipes.recipe(name)))
+        assert not own & data
+        assert not own & taken
+    assert not data & taken
+
+
+def other(option: Option) -> Any:
+    """A value that is allowed and not the default."""
+    kind = option.type
+    kinds = [k for k in get_args(kind) if k is not type(None)] if type(None) in get_args(kind) else [kind]
+    if option.name in CADENCE:
+        return 5000
+    if option.name == "critic_steps":
+        return "2, 1@1000"
+    if option.name == "order":
+        return "generator-first, simultaneous@1000"
+    if get_origin(kinds[0]) is Literal:
+        return next(value for value in get_args(kinds[0]) if value not in (option.default, "auto"))
+    if get_origin(kinds[0]) is tuple:
+        return [0.25, 0.75]
+    if kinds[0] is int:
+        return next(n for n in (2, 3) if n != option.default)
+    return next(number for number in (0.25, 0.125) if number != option.default)
+
+
+@pytest.mark.parametrize(("name", "option"), all_options())
+def test_every_option_can_be_given_and_is_put_on_record(name, option):
+    """Both in the plan and in what a resumed run is compared with, unless it shapes only when things are written."""
+    kind = TAKES[name][-1]
+    usual = options(recipes.recipe(name), kind)[option].default
+    value = "mlp" if option == "network" else other(options(recipes.recipe(name), kind)[option])
+    data = {"images": "digits", "points": "ring"}[kind] if name != "cyclegan" else "glyphs:sans-serif"
+    common = {"resolution": "16"} if kind == "images" else {}
+    common |= {"width": 4} if option not in ("width", "network") else {}
+    plain, changed = (settle(name, data, common | {option: given}) for given in (usual, value))
+    before, after = plain.plan(), changed.plan()
+    assert json.loads(json.dumps(changed.options(after)))[option] == value
+    assert (changed.identity(after) == plain.identity(before)) == (option in CADENCE or value == usual)
+
+
+@every_use
+def test_a_plan_is_built_again_from_what_is_written_down(name, kind):
+    function, space = recipes.recipe(name), SPACES[kind]
+    given = {key: value for key, value in SMALL.items() if key in options(function)} | {"betas": (0.25, 0.5)}
+    written = {key: given.get(key, option.default) for key, option in options(function, kind).items()}
+    torch.manual_seed(0)
+    first = build(function, space, given)
+    torch.manual_seed(0)
+    again = build(function, space, json.loads(json.dumps(written)))
+    assert weights_digest(again.game) == weights_digest(first.game)
+    for a, b in zip(first.game.networks.values(), again.game.networks.values(), strict=True):
+        assert all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+    for player in first.game.players:
+        assert first.game.players[player].optimizer == again.game.players[player].optimizer
+        assert first.game.players[player].optimizer.betas[1] <= 0.5**0.5
+    numbers = ("batch_size", "ema_half_life_samples", "learning_rate", "order", *CADENCE)
+    assert [getattr(first, number) for number in numbers] == [getattr(again, number) for number in numbers]
+
+
+@every_recipe
+def test_an_unknown_option_is_refused_with_the_nearest(name):
+    with pytest.raises(UserError, match=r"Unknown option 'bach_size'\. Did you mean 'batch_size'\? Allowed: "):
+        build(recipes.recipe(name), SPACES["images"], {"bach_size": 8})
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("batch_size", 0, "out of range: 1 to 65536"),
+        ("batch_size", 8.0, "takes a whole number"),
+        ("batch_size", "8", "takes a whole number"),
+        ("batch_size", True, "takes a whole number"),
+        ("batch_size", None, "takes a whole number"),
+        ("length_samples", -1, "out of range"),
+        ("lr", "fast", "takes a number"),
+        ("lr", -1e-3, "out of range: 0 to 10"),
+        ("lr", math.nan, "takes a number"),
+        ("lr", math.inf, "out of range"),
+        ("betas", (0.5,), "takes 2 numbers"),
+        ("betas", 0.5, "takes 2 numbers"),
+        ("betas", (0.5, 1.5), "out of range: 0 to 1"),
+        ("betas", (0.5, "x"), "takes 2 numbers"),
+        ("optimizer", "adagrad", "takes one of adam, adamw, rmsprop, sgd, momentum"),
+        ("ema_half_life_samples", -5, "out of range: at least 0"),
+        ("width", 0, "out of range: 1 to 4096"),
+        ("width", 2.5, "takes a whole number or nothing"),
+        ("critic_lr", "x", "takes a number or nothing"),
+        ("critic_steps", 5, "takes text"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused(option, value, message):
+    with pytest.raises(UserError, match=message) as error:
+        build(recipes.recipe("gan"), SPACES["points"], {option: value})
+    assert str(error.value).startswith(f"{option} = {value!r} is ")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("critic_steps", "0", "whole numbers from 1 to 1000"),
+        ("critic_steps", "5@", "Cannot read the schedule"),
+        ("critic_steps", "5, 1", "Cannot read the schedule"),
+        ("order", "critic-frist", "Did you mean 'critic-first'"),
+    ],
+)
+def test_schedules_are_checked_when_the_plan_is_built(option, value, message):
+    with pytest.raises(UserError, match=message):
+        build(recipes.recipe("gan"), SPACES["points"], {option: value})
+
+
+def test_an_unknown_recipe_is_refused_with_the_nearest():
+    with pytest.raises(UserError, match=r"Unknown recipe 'wgan_gp'\. Did you mean 'wgan-gp'\?"):
+        recipes.recipe("wgan_gp")
+
+
+def test_a_recipe_on_samples_it_cannot_have_says_so():
+    with pytest.raises(UserError, match="cyclegan translates images"):
+        build(recipes.recipe("cyclegan"), SPACES["points"], {})
+    with pytest.raises(UserError, match="needs labels, and the data has none"):
+        build(recipes.recipe("cgan"), replace(SPACES["images"], classes=()), {})
+    with pytest.raises(UserError, match="Network 'dcgan' is for images"):
+        build(recipes.recipe("dcgan"), SPACES["points"], {})
+
+
+def test_defaults_that_suit_a_kind_give_way_to_what_is_given():
+    @suited(points={"lr": 0.5, "flavour": 3})
+    def mine(space, *, flavour: Annotated[int, Opt("Of it.", 0, 9)] = 1, play: Play = Play()):
+        seen.append((flavour, play.lr))
+        return play.plan(build(recipes.recipe("gan"), space, {}).game)
+
+    seen: list[tuple[int, float]] = []
+    for kind, given in (("points", {}), ("points", {"lr": 0.25}), ("images", {})):
+        build(mine, SPACES[kind], given)
+    assert seen == [(3, 0.5), (3, 0.25), (1, 2e-4)]
+    assert options(mine, "points")["lr"].default == 0.5
+    assert options(mine)["lr"].default == 2e-4
+    del SUITED[mine]
+
+
+def test_a_default_says_at_least_every_round_of_reports():
+    """A short training still reports; a batch larger than the cadence is reported every round."""
+    plan = build(recipes.recipe("gan"), SPACES["points"], {"length_samples": 20_000, "batch_size": 64})
+    assert (plan.report_every_samples, plan.snapshot_every_samples, plan.checkpoint_every_samples) == (100, 1000, 2000)
+    plan = build(recipes.recipe("gan"), SPACES["points"], {"length_samples": 200, "batch_size": 64})
+    assert (plan.report_every_samples, plan.snapshot_every_samples, plan.checkpoint_every_samples) == (64, 64, 64)
