@@ -1,7 +1,7 @@
 """zerosum from Python: train, resume, sample."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,8 +112,17 @@ def train(
     fabric.launch()
     run = Path(fabric.broadcast(str(path)))
     if fabric.is_global_zero:
-        write_plan(run, setup.document(plan))
+        begin(run, setup.document(plan))
     return play(setup, plan, run, fabric, observers, progress)
+
+
+def begin(run: Path, document: Mapping[str, Any]) -> None:
+    """Write the plan into a new directory, or leave none behind."""
+    try:
+        write_plan(run, document)
+    except UserError:
+        run.rmdir()
+        raise
 
 
 def describe(recipe: str | None = None, *, data: Any = "digits", **how: Any) -> dict[str, Any]:

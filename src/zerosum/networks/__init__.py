@@ -6,6 +6,7 @@ from zerosum.networks.critic import Critic
 from zerosum.networks.families import (
     NETWORKS,
     Family,
+    Judging,
     NetworkName,
     NormName,
     build,
@@ -24,6 +25,7 @@ __all__ = [
     "ConditionalGenerator",
     "Critic",
     "Family",
+    "Judging",
     "NetworkName",
     "NormName",
     "PatchGAN",

@@ -2,18 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from torch import nn
 
 from zerosum.errors import UserError, choose
 from zerosum.networks import dcgan, mlp, points, resnet
-from zerosum.networks.conditioning import ConditionalCritic, ConditionalGenerator
+from zerosum.networks.conditioning import ConditionalCritic, ConditionalGenerator, ProjectionCritic
 from zerosum.networks.critic import Critic
 from zerosum.spaces import Space
 
 NetworkName = Literal["auto", "mlp", "points", "dcgan", "resnet"]
 NormName = Literal["auto", "batch", "layer", "none"]
+Judging = Literal["concatenation", "projection"]
 
 
 @dataclass(frozen=True)
@@ -99,29 +100,37 @@ def build(
 
 
 def build_conditional(
-    name: str, space: Space, *, latent: int, classes: int, embedding: int = 16, **how: Any
-) -> tuple[ConditionalGenerator, ConditionalCritic]:
-    """A generator `G(z, label)` and a critic `D(x, label)`: labels stand beside latents and samples (Mirza 2014).
+    name: str,
+    space: Space,
+    *,
+    latent: int,
+    classes: int,
+    embedding: int = 16,
+    judging: str = "concatenation",
+    **how: Any,
+) -> tuple[ConditionalGenerator, nn.Module]:
+    """A generator `G(z, label)`, the label's embedding beside its latent, and a critic `D(x, label)`.
 
     Args:
         name: as in `build`, like the next two.
         space: what is made and judged.
         latent: dimensions of the latent, without the label's.
         classes: how many there are.
-        embedding: dimensions of the label's embedding; each network has one of its own.
+        embedding: dimensions of the label's embedding beside a latent or a sample.
+        judging: how the critic is told the label: by `concatenation` (Mirza 2014) or `projection` (Miyato 2018).
         how: `width` and the normalisations, as in `build`.
 
     Raises:
         UserError: as `build`.
     """
     _at_least_one(latent=latent, classes=classes, embedding=embedding)
-    generator, _ = build(name, space, latent=latent + embedding, **how)
+    generator, critic = build(name, space, latent=latent + embedding, **how)
+    told = ConditionalGenerator(generator, classes=classes, embedding=embedding)
+    if choose("way of judging", judging, dict.fromkeys(get_args(Judging), judging)) == "projection":
+        return told, ProjectionCritic(critic, classes=classes)
     beside = replace(space, shape=(space.shape[0] + embedding, *space.shape[1:]))
     _, critic = build(name, beside, latent=latent, **how)
-    return (
-        ConditionalGenerator(generator, classes=classes, embedding=embedding),
-        ConditionalCritic(critic, classes=classes, embedding=embedding),
-    )
+    return told, ConditionalCritic(critic, classes=classes, embedding=embedding)
 
 
 def _norm(player: str, name: str, norms: dict[str, str]) -> str:

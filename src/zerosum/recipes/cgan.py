@@ -1,14 +1,16 @@
 """Both networks are told the class: samples of a class that the user asks for.
 
-V(D, G) = E log D(x, y) + E log(1 - D(G(z, y), y)) (Mirza 2014, equation 2), with the label y of the real sample given to
-both. The loss of the paper forgets part of each class on small data; by default each generated sample is therefore
-compared with a real one of its class, under R1 and R2 (Huang 2024). `--loss non-saturating --gamma 0` is the paper's.
+V(D, G) = E log D(x, y) + E log(1 - D(G(z, y), y)) (Mirza 2014, equation 2), the label y of the real sample given to
+both. On small data that forgets part of each class, so by default each generated sample is compared with a real one of
+its class, under R1 and R2 (Huang 2024), by a critic that projects its features on the label's (Miyato 2018).
+`--loss non-saturating --gamma 0 --judging concatenation` is the paper's.
 """
 
 from typing import Annotated
 
 from zerosum.games import Weighted
 from zerosum.losses import AdversarialName
+from zerosum.networks import Judging
 from zerosum.penalties.gradient import r1, r2
 from zerosum.recipes.groups import Networks, Play, Rivalry
 from zerosum.recipes.options import Opt
@@ -21,9 +23,10 @@ def cgan(
     space: Space,
     *,
     loss: Annotated[AdversarialName, Opt("Of both players.")] = "relativistic",
+    judging: Annotated[Judging, Opt("How the critic is told the label.")] = "projection",
     gamma: Annotated[float, Opt("Weight of R1 and R2; each counts gamma / 2.", 0, 1e6)] = 1.0,
     networks: Networks = Networks(width=32),
-    play: Play = Play(batch_size=32, lr=2e-3, lr_decay="linear", betas=(0.0, 0.99)),
+    play: Play = Play(batch_size=32, length_samples=100_000, lr=1e-3, lr_decay="linear", betas=(0.0, 0.99)),
     rivalry: Rivalry = Rivalry(),
 ) -> Plan:
     """Labels as a further input of generator and critic (Mirza 2014)."""
@@ -36,5 +39,5 @@ def cgan(
         loss=loss,
         penalties=penalties,
         critic_norm="none",
-        conditional=True,
+        judging=judging,
     )

@@ -8,7 +8,7 @@ from torch import nn
 from zerosum.errors import UserError
 from zerosum.games import Weighted, pair
 from zerosum.losses import ADVERSARIAL, AdversarialName
-from zerosum.networks import NormName, build, build_conditional
+from zerosum.networks import Judging, NormName, build, build_conditional
 from zerosum.penalties import spectral_norm
 from zerosum.priors import prior
 from zerosum.recipes.groups import Networks, Play, Rivalry
@@ -29,7 +29,7 @@ def pair_plan(
     generator_norm: NormName = "auto",
     critic_norm: NormName = "auto",
     spectral: bool = False,
-    conditional: bool = False,
+    judging: Judging | None = None,
 ) -> Plan:
     """The plan of a pair.
 
@@ -41,9 +41,9 @@ def pair_plan(
         constrain: projection of the critic after its steps.
         generator_norm, critic_norm: normalisation between layers.
         spectral: whether the critic's layers are spectrally normalised.
-        conditional: whether both networks are told the label.
+        judging: how the critic is told the label, which the generator then knows, too; None keeps labels out of it.
     """
-    generator, critic = make_networks(space, networks, generator_norm, critic_norm, conditional)
+    generator, critic = make_networks(space, networks, generator_norm, critic_norm, judging)
     if spectral:
         critic = spectral_norm(critic)
     critic_lr = play.lr if rivalry.critic_lr is None else rivalry.critic_lr
@@ -57,13 +57,13 @@ def pair_plan(
         penalties=penalties,
         constrain=constrain,
         critic_steps=counts(rivalry.critic_steps),
-        conditional=conditional,
+        conditional=judging is not None,
     )
     return play.plan(game, rivalry.order_schedule())
 
 
 def make_networks(
-    space: Space, networks: Networks, generator_norm: NormName, critic_norm: NormName, conditional: bool
+    space: Space, networks: Networks, generator_norm: NormName, critic_norm: NormName, judging: Judging | None
 ) -> tuple[nn.Module, nn.Module]:
     """Generator and critic: the user's own, or of the family that was chosen.
 
@@ -76,10 +76,12 @@ def make_networks(
     how |= {"generator_norm": generator_norm, "critic_norm": critic_norm}
     generator: nn.Module
     critic: nn.Module
-    if not conditional:
+    if judging is None:
         generator, critic = build(networks.network, space, **how)
     elif space.classes:
-        generator, critic = build_conditional(networks.network, space, classes=len(space.classes), **how)
+        generator, critic = build_conditional(
+            networks.network, space, classes=len(space.classes), judging=judging, **how
+        )
     else:
         raise UserError(
             "This recipe needs labels, and the data has none: take data with classes (a folder with a sub-folder a "

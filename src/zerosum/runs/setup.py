@@ -234,5 +234,12 @@ def weights_digest(game: Game) -> str:
 
 
 def write_plan(run: Path, document: Mapping[str, Any]) -> None:
-    """Write `plan.json`, whole or not at all."""
-    write_atomically(run / "plan.json", json.dumps(document, indent=2) + "\n")
+    """Write `plan.json`, whole or not at all.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    try:
+        write_atomically(run / "plan.json", json.dumps(document, indent=2) + "\n")
+    except OSError as error:
+        raise UserError(f"Cannot write to {str(run)!r} ({error.strerror or error}).") from error

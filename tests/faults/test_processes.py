@@ -1,0 +1,59 @@
+"""Two processes play the same game as one: the same batches, latents and statistics, summed in another order."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import zerosum
+
+WAYS = {
+    "devices": lambda flags: ["-m", "zerosum", "train", *flags, "--devices", "2"],
+    "torchrun": lambda flags: [
+        *("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
+        *("-m", "zerosum", "train", *flags),
+    ],
+}
+
+
+def tensors(run: Path) -> dict[str, torch.Tensor]:
+    newest = max((run / "checkpoints").iterdir())
+    return load_file(newest / "model.safetensors") | load_file(newest / "training.safetensors")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("recipe", "way"), [("dcgan", "devices"), ("cyclegan", "torchrun")])
+def test_two_processes_train_what_one_trains(python, tiny, as_flags, tmp_path, recipe, way):
+    """Batch normalisation and an image pool (of one picture a slot, so that pictures are swapped) included."""
+    changes = {"cyclegan": {"pool_size": 8}, "dcgan": {"shift": 0.1}}[recipe]
+    how = tiny(recipe, **changes, length_samples=32, checkpoint_every_samples=16)
+    one = zerosum.train(**how, out=tmp_path / "one")
+    result = python(*WAYS[way](as_flags(**how)), "--out", "runs/two", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    two = tmp_path / "runs" / "two"
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["two"]
+    ours, theirs = tensors(two), tensors(one.path)
+    assert ours.keys() == theirs.keys()
+    for name, value in theirs.items():
+        torch.testing.assert_close(
+            ours[name], value, rtol=1e-4, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}"
+        )
+    check_log(two, one.log)
+    assert sorted(path.name for path in (two / "samples").iterdir()) == sorted(
+        path.name for path in (one.path / "samples").iterdir()
+    )
+    assert json.loads((two / "plan.json").read_text())["recipe"] == recipe
+
+
+def check_log(run: Path, expected: list[dict]) -> None:
+    """One line a report, as if one process had written it."""
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert [line["samples_seen"] for line in lines] == [line["samples_seen"] for line in expected]
+    for ours, theirs in zip(lines, expected, strict=True):
+        assert ours.keys() == theirs.keys()
+        clocked = {"seconds", "samples_per_second"}
+        assert {k: v for k, v in ours.items() if k not in clocked} == pytest.approx(
+            {k: v for k, v in theirs.items() if k not in clocked}, rel=1e-3, abs=1e-4
+        )
