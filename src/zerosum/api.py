@@ -11,13 +11,14 @@ from torch import Tensor
 from zerosum.data import DataOptions
 from zerosum.errors import UserError
 from zerosum.games import Game
+from zerosum.processes import is_first_process
 from zerosum.recipes.options import Recipe
 from zerosum.runs.directory import find_run, new_run_directory, read_log, read_plan
 from zerosum.runs.report import write_report
 from zerosum.runs.setup import Setup, settle, split, write_plan
 from zerosum.runs.setup import recommend as recommend_for
 from zerosum.runs.trained import Samples, Trained
-from zerosum.training.devices import is_first_process, make_fabric, refuse_uneven, threads
+from zerosum.training.devices import make_fabric, refuse_uneven, threads
 from zerosum.training.engine import Engine
 from zerosum.training.observers import Observer
 from zerosum.training.plan import Plan

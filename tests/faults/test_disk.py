@@ -1,62 +1,95 @@
 """A disk that is full: files can be made, but grow no further than some size."""
 
+import contextlib
+import resource
+import signal
+from collections.abc import Iterator
+
 import pytest
 
 import zerosum
-from zerosum.training import checkpoints
-
-FULL = """
-import resource, signal, sys
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # writing fails instead of killing
 from zerosum.cli import main
-import zerosum.training.engine, matplotlib.figure, torch.utils.tensorboard
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
-sys.exit(main(sys.argv[2:]))
-"""
+from zerosum.training import checkpoints
+from zerosum.training.observers import Report
+
+
+@contextlib.contextmanager
+def full_beyond(size: int) -> Iterator[None]:
+    """No file of this process grows larger than so many bytes; writing more fails."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # else the process would be killed
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory, tiny):
-    return zerosum.train(**tiny("dcgan", checkpoint_every_samples=16), out=tmp_path_factory.mktemp("whole") / "run")
+def how(tiny) -> dict:
+    return tiny("dcgan", checkpoint_every_samples=16)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("share", [0.9, 0.3, 0.0], ids=["weights", "pictures", "log"])
-def test_a_full_disk_stops_the_training_with_the_last_checkpoint_intact(python, tiny, content, whole, tmp_path, share):
-    """What does not fit any more: the weights, also the pictures, or nothing at all."""
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, how):
+    return zerosum.train(**how, out=tmp_path_factory.mktemp("whole") / "run")
+
+
+class Terminate:
+    """Sends SIGTERM in the first round; the training ends after the second."""
+
+    every_samples = 8
+
+    def __call__(self, state) -> Report:
+        if state.samples_seen == 8:
+            signal.raise_signal(signal.SIGTERM)
+        return Report()
+
+
+def ends(run: dict) -> dict:
+    return {name: value for name, value in run.items() if name == "log" or "000000048" in name}
+
+
+@pytest.mark.parametrize("limit", [0, 100, 1000, 2000, 4000, 8000, 16000])
+def test_a_full_disk_stops_the_training_with_the_last_checkpoint_intact(how, content, whole, tmp_path, capsys, limit):
+    """Nothing can be written any more, or no log, events, pictures, weights, whatever does not fit."""
     cut = tmp_path / "cut"
-    zerosum.train(**tiny("dcgan", checkpoint_every_samples=16, length_samples=16), out=cut)
-    size = (cut / "checkpoints" / "000000016" / "model.safetensors").stat().st_size
+    with pytest.raises(zerosum.Interrupted):
+        zerosum.train(**how, out=cut, observers=[Terminate()])
     before = content(cut)
-    result = python("-c", FULL, int(share * size), "resume", "cut", "--length-samples", "48", cwd=tmp_path)
-    assert result.returncode == (1 if share else 2), result.stderr  # 2: not even begun
-    assert "Traceback" not in result.stderr
-    message = result.stderr.splitlines()[-1]
-    assert message.startswith("zerosum: Cannot write ")
+    with full_beyond(limit):
+        assert main(["resume", str(cut)]) == 1
+    err = capsys.readouterr().err
+    assert "Traceback" not in err
+    assert err.splitlines()[-1].startswith("zerosum: Cannot write to ")
+    assert err.splitlines()[-1].endswith("The last checkpoint, at 16 samples, is intact.")
     assert [int(name) for name in checkpoints.names(cut / "checkpoints")] == [16]
-    assert {name: after for name, after in content(cut).items() if name in before and name != "log"} == {
-        name: value for name, value in before.items() if name != "log"
-    }
-    zerosum.resume(cut, length_samples=48, progress=False)
-    ours, theirs = content(cut), content(whole.path)
-    assert {name: value for name, value in ours.items() if "000000048" in name} == {
-        name: value for name, value in theirs.items() if "000000048" in name
-    }
-    assert ours["log"] == theirs["log"]
+    after = content(cut)
+    assert all(after[name] == value for name, value in before.items() if name != "log")
+    assert after["log"][:1] == before["log"]
+    zerosum.resume(cut, progress=False)
+    assert ends(content(cut)) == ends(content(whole.path))
 
 
-@pytest.mark.slow
-def test_on_a_full_disk_no_training_begins(python, tiny, as_flags, tmp_path):
-    result = python("-c", FULL, 100, "train", *as_flags(**tiny("gan")), "--out", "run", cwd=tmp_path)
-    assert result.returncode == 2, result.stderr
-    assert "Traceback" not in result.stderr
-    assert "Cannot write" in result.stderr.splitlines()[-1]
+def test_a_full_disk_leaves_the_plan_as_it_was(whole, capsys):
+    before = (whole.path / "plan.json").read_bytes()
+    with full_beyond(100):
+        assert main(["resume", str(whole.path), "--length-samples", "96"]) == 2
+    assert "Cannot write to" in capsys.readouterr().err.splitlines()[-1]
+    assert (whole.path / "plan.json").read_bytes() == before
+
+
+def test_on_a_full_disk_no_training_begins(as_flags, how, whole, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with full_beyond(100):
+        assert main(["train", *as_flags(**how), "--out", "run"]) == 2
+    assert capsys.readouterr().err == "zerosum: Cannot write to 'run' (File too large).\n"
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.slow
-def test_samples_that_do_not_fit_are_told(python, whole, tmp_path):
-    result = python("-c", FULL, 100, "sample", whole.path, "--n", "64", "--out", "x.npz", cwd=tmp_path)
-    assert result.returncode == 2, result.stderr
-    assert "Traceback" not in result.stderr
-    assert "Cannot write 'x.npz'" in result.stderr.splitlines()[-1]
+@pytest.mark.parametrize("name", ["x.png", "x.npz", "x"])
+def test_samples_that_do_not_fit_are_told(whole, tmp_path, capsys, name):
+    with full_beyond(100):
+        assert main(["sample", str(whole.path), "--n", "64", "--out", str(tmp_path / name)]) == 2
+    assert "Cannot write" in capsys.readouterr().err.splitlines()[-1]

@@ -34,17 +34,22 @@ def test_two_processes_train_what_one_trains(python, tiny, as_flags, tmp_path, r
     assert result.returncode == 0, result.stderr
     two = tmp_path / "runs" / "two"
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["two"]
-    ours, theirs = tensors(two), tensors(one.path)
-    assert ours.keys() == theirs.keys()
-    for name, value in theirs.items():
-        torch.testing.assert_close(
-            ours[name], value, rtol=1e-4, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}"
-        )
+    check_tensors(two, one.path)
     check_log(two, one.log)
     assert sorted(path.name for path in (two / "samples").iterdir()) == sorted(
         path.name for path in (one.path / "samples").iterdir()
     )
     assert json.loads((two / "plan.json").read_text())["recipe"] == recipe
+
+
+def check_tensors(run: Path, expected: Path) -> None:
+    """Weights, averages, statistics, optimizers and image pools, up to the order of sums."""
+    ours, theirs = tensors(run), tensors(expected)
+    assert ours.keys() == theirs.keys()
+    for name, value in theirs.items():
+        torch.testing.assert_close(
+            ours[name], value, rtol=1e-4, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}"
+        )
 
 
 def check_log(run: Path, expected: list[dict]) -> None:
@@ -57,3 +62,15 @@ def check_log(run: Path, expected: list[dict]) -> None:
         assert {k: v for k, v in ours.items() if k not in clocked} == pytest.approx(
             {k: v for k, v in theirs.items() if k not in clocked}, rel=1e-3, abs=1e-4
         )
+
+
+@pytest.mark.slow
+def test_what_one_process_began_two_go_on_with(python, tiny, tmp_path):
+    """Each takes its share of the image pool."""
+    how = tiny("cyclegan", pool_size=8, lr_decay="none", checkpoint_every_samples=16)
+    one = zerosum.train(**how | {"length_samples": 32}, out=tmp_path / "one")
+    zerosum.train(**how | {"length_samples": 16}, out=tmp_path / "two")
+    result = python("-m", "zerosum", "resume", "two", "--devices", "2", "--length-samples", "32", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    check_tensors(tmp_path / "two", one.path)
+    check_log(tmp_path / "two", one.log)

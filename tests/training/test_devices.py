@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from zerosum.errors import UserError
+from zerosum.processes import is_first_process
 from zerosum.training import devices
 
 
@@ -72,8 +73,8 @@ def test_a_launcher_says_how_many_processes_there_are(monkeypatch):
 
 @pytest.mark.parametrize("name", ["RANK", "LOCAL_RANK", "SLURM_PROCID"])
 def test_the_first_process_knows_itself(monkeypatch, name):
-    assert devices.is_first_process()
+    assert is_first_process()
     monkeypatch.setenv(name, "0")
-    assert devices.is_first_process()
+    assert is_first_process()
     monkeypatch.setenv(name, "1")
-    assert not devices.is_first_process()
+    assert not is_first_process()

@@ -2,7 +2,10 @@
 
 from rich.console import Console, RenderableType
 
+from zerosum.processes import is_first_process
+
 
 def show(renderable: RenderableType) -> None:
-    """Print; long lines are left to the terminal, so that paths and commands can be copied whole."""
-    Console(highlight=False).print(renderable, soft_wrap=True)
+    """Print, of several processes the first; long lines are left to the terminal, so that commands can be copied."""
+    if is_first_process():
+        Console(highlight=False).print(renderable, soft_wrap=True)

@@ -51,7 +51,7 @@ class PatchGAN(nn.Sequential):
         space: images.
         width: k, 64 in the paper; doubled each layer up to 8k.
         layers: how many layers halve the picture. A score sees a patch of 16, 34, 70 or 142 pixels for 1, 2, 3 or 4.
-            By default 3 (the paper's) for sides from 128, 2 from 64, 1 below.
+            By default 3 (the paper's) for sides from 128, 2 below, and 1 where a picture is too small for that.
 
     Raises:
         UserError: not images, or too small for that many layers.
@@ -94,7 +94,7 @@ def _usual_blocks(size: tuple[int, int]) -> int:
 
 
 def _usual_halvings(size: tuple[int, int]) -> int:
-    return 3 if min(size) >= 128 else 2 if min(size) >= 64 else 1
+    return 3 if min(size) >= 128 else 2 if min(size) >= 16 else 1
 
 
 def _normalised(width: int) -> list[nn.Module]:

@@ -17,10 +17,13 @@ def cyclegan(
     *,
     width: Annotated[int, Opt("Channels of the first layer.", 1, 1024)] = 32,
     blocks: Annotated[int | None, Opt("Residual blocks of a generator; by default by the size.", 1, 64)] = None,
+    patch_layers: Annotated[
+        int | None, Opt("Layers of a critic that halve; 1 sees patches of 16 pixels, 2 of 34, 3 of 70.", 1, 6)
+    ] = None,
     cycle_weight: Annotated[float, Opt("Lambda, weight of the cycle loss.", 0, 1e6)] = 10.0,
-    identity_weight: Annotated[float, Opt("Of the identity loss, as a share of the cycle weight.", 0, 1e6)] = 0.5,
+    identity_weight: Annotated[float, Opt("Of the identity loss, as a share of the cycle weight.", 0, 1e6)] = 0.1,
     pool_size: Annotated[int, Opt("Earlier pictures kept for each critic.", 1, 100_000)] = 50,
-    play: Play = Play(batch_size=8, length_samples=30_000, lr_decay="linear"),
+    play: Play = Play(batch_size=8, length_samples=40_000, lr=4e-4, lr_decay="linear"),
 ) -> Plan:
     """Two ResNet generators, two PatchGAN critics, least squares, Adam(2e-4, 0.5, 0.999) (Zhu 2017)."""
     if not isinstance(space, Images):
@@ -28,8 +31,8 @@ def cyclegan(
     networks = Domains(
         A2B=ResNetTranslator(space, space, width=width, blocks=blocks),
         B2A=ResNetTranslator(space, space, width=width, blocks=blocks),
-        D_A=PatchGAN(space, width=width),
-        D_B=PatchGAN(space, width=width),
+        D_A=PatchGAN(space, width=width, layers=patch_layers),
+        D_B=PatchGAN(space, width=width, layers=patch_layers),
     )
     game = translation(
         networks=networks,

@@ -1,6 +1,7 @@
 """Devices, precision and processes: what is decided from the hardware, once, and written into the run."""
 
 import contextlib
+import logging
 import os
 from collections.abc import Iterator
 from typing import Literal
@@ -74,6 +75,7 @@ def make_fabric(device: str, devices: int, precision: str) -> Fabric:
     if devices < 1 or (device == "cuda" and devices > torch.cuda.device_count()):
         raise UserError(f"--devices {devices} is not possible; at least 1 and at most what the machine has.")
     several = devices * nodes > 1
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # what it tells stands in plan.json
     backend = "nccl" if device == "cuda" else "gloo"
     return Fabric(
         accelerator=device,
@@ -99,9 +101,3 @@ def launched() -> tuple[int, int | None]:
         nodes = int(os.environ.get("SLURM_NNODES", 1))
         return nodes, max(1, int(os.environ["SLURM_NTASKS"]) // nodes)
     return 1, None
-
-
-def is_first_process() -> bool:
-    """Whether this is the main process, also before the processes know of each other."""
-    ranks = (os.environ.get(name) for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
-    return int(next((rank for rank in ranks if rank), 0)) == 0
