@@ -39,6 +39,7 @@ def test_two_processes_train_what_one_trains(python, tiny, as_flags, tmp_path, r
     assert sorted(path.name for path in (two / "samples").iterdir()) == sorted(
         path.name for path in (one.path / "samples").iterdir()
     )
+    assert result.stdout.count("zerosum resume") == 1
     assert json.loads((two / "plan.json").read_text())["recipe"] == recipe
 
 

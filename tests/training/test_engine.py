@@ -352,6 +352,18 @@ def test_controls_resume(make_engine, make_plan):
     assert again.position.movers["D"].rate == pytest.approx(5e-4)
 
 
+def test_figures_resume(make_engine, make_plan):
+    """They are shown from the first moment on, and the speed is that of the samples since the last report."""
+    engine = make_engine(make_plan(length_samples=24, report_every_samples=8))
+    engine.play()
+    again = make_engine(make_plan(length_samples=32, report_every_samples=8))
+    again.resume()
+    assert again.position.values == engine.position.values
+    again.position.seconds += 1000.0
+    again.play()
+    assert read_lines(again.run / "log.jsonl")[-1]["samples_per_second"] == pytest.approx(8 / 1000, rel=0.01)
+
+
 def test_a_stop_ends_the_training_after_the_round_and_is_noted(make_engine, make_plan):
     rarely = Observe(10**9)
     engine = make_engine(observers=[asking(24, Stop("it is enough")), rarely])

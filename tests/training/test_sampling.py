@@ -89,7 +89,10 @@ def prepared(game: Game, averaged: dict[str, nn.Module]) -> dict[str, nn.Module]
 
 
 def test_batch_norm_takes_its_statistics_over_samples_made_now():
-    game = game_of(Shifted())
+    network = Shifted()
+    network.norm.running_mean.fill_(99.0)  # of activations of long ago
+    network.norm.num_batches_tracked.fill_(1000)
+    game = game_of(network)
     networks = prepared(game, {})
     norm = networks["G"].norm
     assert norm.num_batches_tracked == STANDING_CHUNKS
