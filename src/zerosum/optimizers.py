@@ -43,15 +43,13 @@ class Optimizer:
         momentum = self.betas[0] if self.name == "momentum" else 0.0
         return torch.optim.SGD(parameters, self.lr, momentum, weight_decay=self.weight_decay, fused=fusible(parameters))
 
-    def lazily(self, every: int) -> "Optimizer":
-        """The correction for a penalty that is played every so many rounds (Karras 2020, appendix B).
+    def lazily(self, *every: int) -> "Optimizer":
+        """The correction for penalties that are played as moves of their own every so many rounds.
 
-        The penalty's extra step makes `every + 1` updates out of `every`; with c = every / (every + 1),
-        the learning rate becomes c lr and each beta becomes beta ** c.
+        They add Σ 1/every updates to each round's one. With c = 1 / (1 + Σ 1/every) the learning rate becomes c lr and
+        each beta becomes beta ** c; for a single penalty c = k / (k + 1) (Karras 2020, appendix B).
         """
-        if every == 1:
-            return self
-        c = every / (every + 1)
+        c = 1 / (1 + sum(1 / rounds for rounds in every if rounds > 1))
         return replace(self, lr=self.lr * c, betas=(self.betas[0] ** c, self.betas[1] ** c))
 
 

@@ -44,13 +44,12 @@ def test_two_processes_train_what_one_trains(python, tiny, as_flags, tmp_path, r
 
 
 def check_tensors(run: Path, expected: Path) -> None:
-    """Weights, averages, statistics, optimizers and image pools, up to the order of sums."""
+    """Weights, averages, statistics, optimizers and image pools, within 1e-4 of a tensor's largest value."""
     ours, theirs = tensors(run), tensors(expected)
     assert ours.keys() == theirs.keys()
     for name, value in theirs.items():
-        torch.testing.assert_close(
-            ours[name], value, rtol=1e-4, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}"
-        )
+        close = 1e-4 * float(value.abs().max()) + 1e-7
+        torch.testing.assert_close(ours[name], value, rtol=0, atol=close, msg=lambda text, name=name: f"{name}: {text}")
 
 
 def check_log(run: Path, expected: list[dict]) -> None:

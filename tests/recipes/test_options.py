@@ -62,14 +62,15 @@ def test_every_recipe_says_where_it_comes_from(name):
     assert year in (function.__doc__ or "")
 
 
-@pytest.mark.parametrize("recipe", SUITED, ids=lambda recipe: recipe.__name__)
-def test_defaults_for_some_kinds_of_samples_are_options_in_their_range(recipe):
-    for kind, values in SUITED[recipe].items():
+@every_recipe
+def test_defaults_for_some_kinds_of_samples_are_options_in_their_range(name):
+    recipe = recipes.recipe(name)
+    for kind, values in SUITED.get(recipe, {}).items():
         assert kind in SPACES
         found = options(recipe, kind)
-        for name, value in values.items():
-            assert found[name].default == value
-            check(found[name], value)
+        for option, value in values.items():
+            assert found[option].default == value
+            check(found[option], value)
 
 
 def test_names_are_never_used_twice():

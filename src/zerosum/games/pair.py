@@ -110,9 +110,7 @@ def pair(
 
     every_round = [term for term in penalties if term.every == 1]
     lazy = [term for term in penalties if term.every > 1]
-    critic_optimizer = critic_optimizer or optimizer
-    for term in lazy:
-        critic_optimizer = critic_optimizer.lazily(term.every)
+    critic_optimizer = (critic_optimizer or optimizer).lazily(*(term.every for term in lazy))
     return Game(
         players={
             "D": Player(nn.ModuleDict({"D": critic}), critic_optimizer, constrain=constrain),

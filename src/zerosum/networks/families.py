@@ -12,7 +12,7 @@ from zerosum.networks.conditioning import ConditionalCritic, ConditionalGenerato
 from zerosum.networks.critic import Critic
 from zerosum.spaces import Space
 
-NetworkName = Literal["auto", "mlp", "points", "dcgan", "resnet"]
+NetworkName = Literal["auto", "mlp", "points", "dcgan", "resnet", "smooth"]
 NormName = Literal["auto", "batch", "layer", "none"]
 Judging = Literal["concatenation", "projection"]
 
@@ -37,13 +37,23 @@ class Family:
     critic_norm: str
 
 
+def _half_size_critic(space: Space, *, width: int, norm: str) -> Critic:
+    """DCGAN's critic, whose first level has half the full size and so twice the full size's channels."""
+    return dcgan.DCGANCritic(space, width=2 * width, norm=norm)
+
+
 NETWORKS: dict[str, Family] = {
     "mlp": Family(mlp.Generator, mlp.MLPCritic, 64, 256, "none", "none"),
     "points": Family(points.Generator, points.PointCritic, 2, 128, "none", "none"),
     "dcgan": Family(dcgan.Generator, dcgan.DCGANCritic, 64, 64, "batch", "batch"),
     "resnet": Family(resnet.Generator, resnet.ResNetCritic, 128, 64, "batch", "none"),
+    "smooth": Family(resnet.Generator, _half_size_critic, 64, 16, "batch", "none"),
 }
-"""Families by name. `mlp` takes any space, `points` points, the others images whose size has a pyramid."""
+"""Families by name. `mlp` takes any space, `points` points, the others images whose size has a pyramid.
+
+`smooth` plays a residual generator, whose upsampling leaves no checkerboard for the critic to see (Odena 2016), against
+the cheap critic of DCGAN.
+"""
 
 
 def family(name: str, space: Space) -> Family:

@@ -11,28 +11,32 @@ from zerosum.penalties.gradient import r1, r2
 from zerosum.recipes.groups import Networks, Play, Rivalry
 from zerosum.recipes.options import Opt, suited
 from zerosum.recipes.pairs import pair_plan
-from zerosum.spaces import Space
+from zerosum.spaces import Points, Space
 from zerosum.training.plan import Plan
 
 
-@suited(points={"width": 128, "lr": 1e-3, "batch_size": 256, "length_samples": 10_000_000, "gamma": 0.5})
+@suited(
+    points={"lr": 1e-3, "batch_size": 256, "length_samples": 7_680_000, "gamma": 0.5},
+    images={"penalty_every": 4},
+)
 def r3gan(
     space: Space,
     *,
     gamma: Annotated[float, Opt("Weight of R1 and R2; each counts gamma / 2.", 0, 1e6)] = 1.0,
     penalty_every: Annotated[int, Opt("R1 and R2 every so many rounds, with the weight to match.", 1, 1000)] = 1,
-    networks: Networks = Networks(width=32),
-    play: Play = Play(batch_size=32, length_samples=160_000, lr=2e-3, lr_decay="linear", betas=(0.0, 0.99)),
+    networks: Networks = Networks(),
+    play: Play = Play(batch_size=32, length_samples=130_000, lr=2e-3, lr_decay="linear", betas=(0.0, 0.99)),
     rivalry: Rivalry = Rivalry(),
 ) -> Plan:
     """Relativistic pairing with R1 and R2 every round (Huang 2024).
 
-    The paper's own networks normalise nothing; the critic here does not either, while a DCGAN or ResNet generator
-    keeps its batch normalisation.
+    The paper's networks are residual and normalise nothing. Here images are made by a small residual generator that
+    keeps its batch normalisation, and judged by a DCGAN critic without any (`--network smooth`); their penalties come
+    lazily, every fourth round, which costs no quality on the data that come along and a third less time.
     """
     return pair_plan(
         space,
-        networks=networks,
+        networks=networks if isinstance(space, Points) else networks.preferring("smooth"),
         play=play,
         rivalry=rivalry,
         loss="relativistic",

@@ -25,7 +25,7 @@ def defaults(plan: Plan) -> dict[str, Any]:
     from zerosum.recipes.options import options as options_of
 
     data: dict[str, Any] = {field.name: field.default for field in fields(DataOptions)}
-    own = options_of(recipe(plan["recipe"])) if plan["recipe"] in names() else {}
+    own = options_of(recipe(plan["recipe"]), plan["data"].get("kind")) if plan["recipe"] in names() else {}
     return data | {name: option.default for name, option in own.items() if name not in TRAINING}
 
 

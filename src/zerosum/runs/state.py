@@ -78,8 +78,9 @@ def read_state(run: Path) -> State:
     Raises:
         UserError: the plan cannot be read.
     """
-    snapshots = {int(path.stem): path for path in sorted((run / "samples").glob("*.png")) if path.stem.isdigit()}
-    checkpoints = sorted(path for path in (run / "checkpoints").glob("*") if path.is_dir() and path.name.isdigit())
+    snapshots = dict(sorted((int(path.stem), path) for path in (run / "samples").glob("*.png") if path.stem.isdigit()))
+    found = [path for path in (run / "checkpoints").glob("*") if path.is_dir() and path.name.isdigit()]
+    checkpoints = sorted(found, key=lambda path: int(path.name))
     return State(run, read_plan(run), read_log(run), read_notes(run), snapshots, checkpoints)
 
 

@@ -22,19 +22,23 @@ class SetControl:
 
 @dataclass(frozen=True)
 class Stop:
-    """End the training after this round."""
+    """End the training here, once the other observers have looked too; it can be resumed as if it had gone on."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class KeepAsBest:
-    """Save a checkpoint now and keep it until a better one comes."""
+    """Save a checkpoint once all observers have looked, and keep it until a better one comes."""
 
 
 @dataclass(frozen=True)
 class GoBack:
-    """Go back to the newest checkpoint at or before `samples_seen`."""
+    """Go back to the newest checkpoint at or before `samples_seen`.
+
+    What was logged, shown and saved after it is given up. Controls come back as they were then; those that are set by
+    requests after this one hold from there on.
+    """
 
     samples_seen: int
 
