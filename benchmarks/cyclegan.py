@@ -1,4 +1,4 @@
-"""`cyclegan` on glyphs, as it comes: do translated held-out glyphs keep their character and change their domain?
+"""`cyclegan` on glyphs, as it comes but shorter: do translated held-out glyphs keep their character and change their domain?
 
 Both are told by classifiers trained on the real training splits (`judges/glyphs.py`), whose own accuracy on held-out
 glyphs of the domain that is translated from stands beside.
@@ -21,11 +21,12 @@ from zerosum.training.sampling import Requests, ready
 DIRECTIONS = ("A2B", "B2A")
 VISITS = ("first", "second")
 TRIAL = {"length_samples": 64, "width": 8}
+LENGTH = {"length_samples": 24_000}
 
 
 def measure(seed: int, trial: bool) -> Measured:
     """Train, translate and judge."""
-    with training("cyclegan", data=DOMAINS, seed=seed, **(TRIAL if trial else {})) as (played, took):
+    with training("cyclegan", data=DOMAINS, seed=seed, **(TRIAL if trial else LENGTH)) as (played, took):
         translated = {direction: translate(played, direction) for direction in DIRECTIONS}
     figures: dict[str, float] = {}
     steps = 10 if trial else 600
@@ -82,7 +83,7 @@ CASES = [
     Case(
         name="sans-serif",
         measure=measure,
-        options={"data": DOMAINS},
+        options={"data": DOMAINS, **LENGTH},
         targets={f"{direction}_{name}": Target(low=0.85) for direction in DIRECTIONS for name in ("kept", "changed")},
         seeds=1,
     )

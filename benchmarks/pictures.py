@@ -62,14 +62,14 @@ TABLE = (
     Picture("grid", "grid", "r3gan", 2_000_000),
     Picture("gan", "digits", "gan", 300_000),
     Picture("dcgan", "digits", "dcgan", 50_000, {"width": 32}),
-    Picture("lsgan", "digits", "lsgan", 50_000, {"width": 32}),
-    Picture("wgan", "digits", "wgan", 40_000, {"width": 32}),
-    Picture("wgan-gp", "digits", "wgan-gp", 25_000, {"width": 32}),
-    Picture("sngan", "digits", "sngan", 10_000, {"width": 16}),
-    Picture("dragan", "digits", "dragan", 40_000, {"width": 32}),
-    Picture("r3gan", "glyphs", "r3gan", 60_000),
-    Picture("cgan", "digits", "cgan", 50_000),
-    Picture("cyclegan", "glyphs:sans-serif", "cyclegan", 6_000),
+    Picture("lsgan", "digits", "lsgan", 30_000, {"width": 32}),
+    Picture("wgan", "digits", "wgan", 20_000, {"width": 32}),
+    Picture("wgan-gp", "digits", "wgan-gp", 12_000, {"width": 32}),
+    Picture("sngan", "digits", "sngan", 5_000, {"width": 16}),
+    Picture("dragan", "digits", "dragan", 30_000, {"width": 32}),
+    Picture("r3gan", "glyphs", "r3gan", 30_000),
+    Picture("cgan", "digits", "cgan", 40_000),
+    Picture("cyclegan", "glyphs:sans-serif", "cyclegan", 4_000),
 )
 
 

@@ -26,7 +26,7 @@ def cgan(
     judging: Annotated[Judging, Opt("How the critic is told the label.")] = "projection",
     gamma: Annotated[float, Opt("Weight of R1 and R2; each counts gamma / 2.", 0, 1e6)] = 1.0,
     networks: Networks = Networks(width=32),
-    play: Play = Play(batch_size=32, length_samples=100_000, lr=1e-3, lr_decay="linear", betas=(0.0, 0.99)),
+    play: Play = Play(batch_size=32, length_samples=80_000, lr=1e-3, lr_decay="linear", betas=(0.0, 0.99)),
     rivalry: Rivalry = Rivalry(),
 ) -> Plan:
     """Labels as a further input of generator and critic (Mirza 2014)."""
