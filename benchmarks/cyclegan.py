@@ -1,4 +1,4 @@
-"""`cyclegan` on glyphs, as it comes but shorter: do translated held-out glyphs keep their character and change their domain?
+"""`cyclegan` on glyphs, as it comes but shorter: do held-out glyphs keep their character and change their domain?
 
 Both are told by classifiers trained on the real training splits (`judges/glyphs.py`), whose own accuracy on held-out
 glyphs of the domain that is translated from stands beside.
