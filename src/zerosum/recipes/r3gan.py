@@ -16,7 +16,7 @@ from zerosum.training.plan import Plan
 
 
 @suited(
-    points={"lr": 1e-3, "batch_size": 128, "length_samples": 3_200_000, "gamma": 0.5},
+    points={"lr": 1e-3, "batch_size": 256, "length_samples": 7_680_000, "gamma": 0.5},
     images={"penalty_every": 4},
 )
 def r3gan(
