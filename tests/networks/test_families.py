@@ -21,8 +21,8 @@ from zerosum.networks import (
 )
 from zerosum.networks.dcgan import DCGANCritic
 from zerosum.networks.dcgan import Generator as DCGANGenerator
-from zerosum.networks.mlp import Generator as MLPGenerator
 from zerosum.networks.mlp import MLPCritic
+from zerosum.networks.points import Generator as PointGenerator
 from zerosum.networks.resnet import ResNetCritic
 from zerosum.spaces import Images, Points
 
@@ -35,12 +35,19 @@ SPACES = {
     "standardised": Images((1, 16, 16), preprocessing="standardised", mean=(0.5,), std=(0.2,)),
 }
 PAIRS = [
-    *((name, space) for name in NETWORKS for space in SPACES.values()),
+    *((name, space) for name in NETWORKS if name != "points" for space in SPACES.values()),
+    ("points", Points((2,))),
+    ("points", Points((3,), extent=10.0)),
     ("mlp", Points((2,))),
     ("mlp", Points((1,))),
     ("mlp", Images((1, 7, 13))),
 ]
 NORMED = [(name, norm) for name in NETWORKS for norm in ("batch", "layer", "none")]
+
+
+def space_for(name, *shape):
+    """Images of a shape, or points for the family that takes only those."""
+    return Points((shape[0],)) if name == "points" else Images(shape)
 
 
 def name_of(value):
@@ -88,8 +95,8 @@ def test_unbounded_spaces_have_no_activation_at_the_end():
 @pytest.mark.parametrize(("name", "norm"), NORMED)
 def test_gradients_reach_every_parameter(name, norm):
     """Through the critic to the generator, too, and from inputs of odd channel count."""
-    G, D = (module.double() for module in pair(name, Images((5, 32, 16)), critic_norm=norm))
-    real = noise(8, 5, 32, 16).double()
+    G, D = (module.double() for module in pair(name, space_for(name, 5, 32, 16), critic_norm=norm))
+    real = noise(8, *space_for(name, 5, 32, 16).shape).double()
     loss = (nn.functional.softplus(D(G(noise(8, LATENT).double()))) + nn.functional.softplus(-D(real))).mean()
     loss.backward()
     assert_gradients_reach(D)
@@ -98,11 +105,10 @@ def test_gradients_reach_every_parameter(name, norm):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_saved_and_loaded_is_the_same(name):
-    space = Images((2, 16, 16))
+    space = space_for(name, 2, 16, 16)
     for module, x in zip(pair(name, space), (noise(N, LATENT), noise(N, *space.shape)), strict=True):
         torch.manual_seed(1)
-        index = 0 if x.ndim == 2 else 1
-        other = build(name, space, latent=LATENT, width=WIDTH)[index]
+        other = build(name, space, latent=LATENT, width=WIDTH)[0 if x.shape[1] == LATENT else 1]
         module(x)  # moves running statistics
         assert not torch.equal(module.eval()(x), other.eval()(x))
         other.load_state_dict(module.state_dict())
@@ -111,14 +117,14 @@ def test_saved_and_loaded_is_the_same(name):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_float64(name):
-    space = Images((3, 16, 16))
+    space = space_for(name, 3, 16, 16)
     G, D = (module.double() for module in pair(name, space))
     samples = G(noise(N, LATENT).double())
     assert samples.dtype == torch.float64
     assert D(samples).dtype == torch.float64
 
 
-@pytest.mark.parametrize(("name", "norm"), NORMED)
+@pytest.mark.parametrize(("name", "norm"), [(name, norm) for name, norm in NORMED if name != "points"])
 def test_channels_last_is_the_same_network(name, norm):
     space = Images((3, 16, 32))
     G, D = (module.double() for module in pair(name, space, critic_norm=norm))
@@ -131,7 +137,7 @@ def test_channels_last_is_the_same_network(name, norm):
 
 @pytest.mark.parametrize(("name", "norm"), NORMED)
 def test_bfloat16_autocast(name, norm):
-    space = Images((3, 16, 16))
+    space = space_for(name, 3, 16, 16)
     G, D = pair(name, space, critic_norm=norm)
     exact = G(noise(N, LATENT))
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -146,7 +152,7 @@ def test_bfloat16_autocast(name, norm):
 
 @pytest.mark.parametrize(("name", "norm"), NORMED)
 def test_critics_can_be_differentiated_twice(name, norm):
-    space = Images((2, 8, 16))
+    space = space_for(name, 2, 8, 16)
     D = pair(name, space, critic_norm=norm)[1].double()
     x = noise(4, *space.shape).double().requires_grad_()
     weight = next(p for p in D.parameters() if p.ndim > 1)
@@ -171,8 +177,9 @@ def test_critics_can_be_differentiated_twice(name, norm):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_critic_without_batch_norm_judges_each_sample_alone(name):
     for norm in ("layer", "none"):
-        _, D = pair(name, Images((3, 16, 16)), critic_norm=norm)
-        x = noise(4, 3, 16, 16)
+        space = space_for(name, 3, 16, 16)
+        _, D = pair(name, space, critic_norm=norm)
+        x = noise(4, *space.shape)
         torch.testing.assert_close(D(x)[:1], D(x[:1]))
 
 
@@ -188,9 +195,14 @@ def test_an_impossible_size_is_refused_with_sizes_that_work(name):
         pair(name, Images((1, 45, 45)))
 
 
-def test_auto_is_dcgan_for_images_and_mlp_for_points():
+def test_points_only():
+    with pytest.raises(UserError, match="'points' is for points; these are images"):
+        pair("points", Images((1, 16, 16)))
+
+
+def test_auto_is_dcgan_for_images_and_points_for_points():
     assert isinstance(pair("auto", Images((1, 16, 16)))[0], DCGANGenerator)
-    assert isinstance(pair("auto", Points((2,)))[0], MLPGenerator)
+    assert isinstance(pair("auto", Points((2,)))[0], PointGenerator)
 
 
 @pytest.mark.parametrize(
@@ -252,11 +264,12 @@ def test_mlp_depth():
 CONDITIONAL = [(name, space) for name, space in PAIRS if space.shape in {(5, 16, 16), (3, 32, 16), (2,)}]
 
 
+@pytest.mark.parametrize("judging", ["concatenation", "projection"])
 @pytest.mark.parametrize(("name", "space"), CONDITIONAL, ids=name_of)
-def test_conditional_pairs(name, space):
+def test_conditional_pairs(name, space, judging):
     torch.manual_seed(0)
     space = dataclasses.replace(space, classes=tuple("abcde"))
-    G, D = build_conditional(name, space, latent=LATENT, classes=CLASSES, embedding=3, width=WIDTH)
+    G, D = build_conditional(name, space, latent=LATENT, classes=CLASSES, embedding=3, width=2 * WIDTH, judging=judging)
     z, label = noise(CLASSES, LATENT), torch.arange(CLASSES)
     samples = G(z, label)
     scores = D(samples, label)
@@ -316,7 +329,7 @@ def test_residual_blocks_by_resolution(side, blocks):
     assert sum(type(m).__name__ == "Residual" for m in ResNetTranslator(space, space, width=2)) == blocks
 
 
-@pytest.mark.parametrize(("side", "patch"), [(32, 16), (64, 34), (128, 70), (256, 70)])
+@pytest.mark.parametrize(("side", "patch"), [(8, 16), (40, 34), (64, 34), (128, 70), (256, 70)])
 def test_patch_critic_sees_the_patch_it_says(side, patch):
     torch.manual_seed(0)
     space = Images((1, side, side))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from torch import nn
 
@@ -117,7 +117,9 @@ def build_conditional(
     classes: int,
     embedding: int = 16,
     judging: str = "concatenation",
-    **how: Any,
+    width: int | None = None,
+    generator_norm: str = "auto",
+    critic_norm: str = "auto",
 ) -> tuple[ConditionalGenerator, nn.Module]:
     """A generator `G(z, label)`, the label's embedding beside its latent, and a critic `D(x, label)`.
 
@@ -128,18 +130,20 @@ def build_conditional(
         classes: how many there are.
         embedding: dimensions of the label's embedding beside a latent or a sample.
         judging: how the critic is told the label: by `concatenation` (Mirza 2014) or `projection` (Miyato 2018).
-        how: `width` and the normalisations, as in `build`.
+        width: as in `build`, like the normalisations.
+        generator_norm: see `width`.
+        critic_norm: see `width`.
 
     Raises:
         UserError: as `build`.
     """
     _at_least_one(latent=latent, classes=classes, embedding=embedding)
-    generator, critic = build(name, space, latent=latent + embedding, **how)
+    generator = build_generator(name, space, latent=latent + embedding, width=width, norm=generator_norm)
     told = ConditionalGenerator(generator, classes=classes, embedding=embedding)
     if choose("way of judging", judging, dict.fromkeys(get_args(Judging), judging)) == "projection":
-        return told, ProjectionCritic(critic, classes=classes)
+        return told, ProjectionCritic(build_critic(name, space, width=width, norm=critic_norm), classes=classes)
     beside = replace(space, shape=(space.shape[0] + embedding, *space.shape[1:]))
-    _, critic = build(name, beside, latent=latent, **how)
+    critic = build_critic(name, beside, width=width, norm=critic_norm)
     return told, ConditionalCritic(critic, classes=classes, embedding=embedding)
 
 

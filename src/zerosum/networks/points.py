@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from zerosum.errors import UserError
 from zerosum.networks.critic import Critic
+from zerosum.networks.layers import Output
 from zerosum.networks.layers import norm as normalisation
 from zerosum.spaces import Points, Space
 
@@ -86,6 +87,7 @@ class Generator(nn.Sequential):
             HalfSpaces(latent),
             *hidden([latent + HALF_SPACES] + [width] * depth, norm),
             nn.Linear(width, points.shape[0]),
+            Output(space),
             Scale(points.extent),
         )
 
