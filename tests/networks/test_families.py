@@ -269,7 +269,8 @@ CONDITIONAL = [(name, space) for name, space in PAIRS if space.shape in {(5, 16,
 def test_conditional_pairs(name, space, judging):
     torch.manual_seed(0)
     space = dataclasses.replace(space, classes=tuple("abcde"))
-    G, D = build_conditional(name, space, latent=LATENT, classes=CLASSES, embedding=3, width=2 * WIDTH, judging=judging)
+    width = 2 * WIDTH  # of four ReLU units in a row of layers all may start dead, and then no label gets through
+    G, D = build_conditional(name, space, latent=LATENT, classes=CLASSES, embedding=3, width=width, judging=judging)
     z, label = noise(CLASSES, LATENT), torch.arange(CLASSES)
     samples = G(z, label)
     scores = D(samples, label)
