@@ -6,6 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("search", max_examples=2_000, deadline=None)
+settings.load_profile("same")
+"""The suite tries the same examples each time; `pytest --hypothesis-profile=search` looks for new ones."""
 
 TIMES = ("seconds", "samples_per_second")
 DIGITS = {"data": "digits", "resolution": "16", "width": 4, "latent_size": 4}

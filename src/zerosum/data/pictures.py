@@ -126,14 +126,21 @@ def fitted(picture: np.ndarray, height: int, width: int, fit: Fit) -> np.ndarray
         return resized(picture, height, width)
     if fit == "crop":
         scale = min(given_height / height, given_width / width)
-        left, top = (given_width - scale * width) / 2, (given_height - scale * height) / 2
-        return resized(picture, height, width, (left, top, left + scale * width, top + scale * height))
+        left, right = _middle(given_width, scale * width)
+        top, bottom = _middle(given_height, scale * height)
+        return resized(picture, height, width, (left, top, right, bottom))
     scale = max(given_height / height, given_width / width)
     inner = resized(picture, max(1, round(given_height / scale)), max(1, round(given_width / scale)))
     canvas = np.zeros((height, width, picture.shape[2]), picture.dtype)
     top, left = (height - inner.shape[0]) // 2, (width - inner.shape[1]) // 2
     canvas[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
     return canvas
+
+
+def _middle(given: int, wanted: float) -> tuple[float, float]:
+    """Where a stretch of `wanted` pixels in the middle of `given` ones begins and ends; rounding leads out of none."""
+    margin = max(0.0, (given - wanted) / 2)
+    return margin, given - margin
 
 
 def resized(
