@@ -1,15 +1,16 @@
 """Modes of mixtures of Gaussians: `r3gan` as it comes, and `gan`, `wgan-gp` and `lsgan` for a minute each.
 
-By the protocol of VEEGAN and PacGAN (`judges/modes.py`): 2,500 samples, 25,000 for 100 modes.
+By the protocol of VEEGAN and PacGAN (`zerosum.metrics.modes`): 2,500 samples, 25,000 for 100 modes.
 """
 
 from dataclasses import asdict
 from functools import partial
 
-from judges import ModeJudge
 from records import Case, Measured, Target, run
 from trainings import length_for, training
 from zerosum.data import density
+from zerosum.metrics.core import Modes
+from zerosum.metrics.modes import coverage
 
 SAMPLES = {"ring": 2_500, "grid": 2_500, "grid100": 25_000}
 OTHERS = ("gan", "wgan-gp", "lsgan")
@@ -27,10 +28,10 @@ def measure(seed: int, trial: bool, *, recipe: str, data: str, seconds: float | 
     mixture = density(data)
     assert mixture.modes is not None
     assert mixture.std is not None
-    coverage = ModeJudge(mixture.modes, mixture.std)(samples.values)
+    found = coverage(samples.values, Modes(mixture.modes, mixture.std))
     rounds = plan["length_samples"] / plan["batch_size"]
     picture = samples.space.picture(samples.values)
-    return Measured({**asdict(coverage), "seconds": took, "rounds": rounds}, picture)
+    return Measured({**asdict(found), "seconds": took, "rounds": rounds}, picture)
 
 
 def targets(modes: int) -> dict[str, Target]:

@@ -2,12 +2,10 @@
 
 from judges.classifier import Classifier, train_classifier
 from judges.manifold import precision_and_recall
-from judges.modes import ModeJudge
 from judges.transport import wasserstein_between, wasserstein_of_shift
 
 __all__ = [
     "Classifier",
-    "ModeJudge",
     "precision_and_recall",
     "train_classifier",
     "wasserstein_between",

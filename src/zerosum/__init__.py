@@ -11,14 +11,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from zerosum.api import Run, describe, resume, sample, train
+    from zerosum.api import Run, compare, describe, evaluate, resume, sample, train
     from zerosum.data import Data, DataOptions, Density, open_data
     from zerosum.errors import Interrupted, TrainingFailed, UserError
     from zerosum.games import Game, Phase, Player, Result, Sampler
     from zerosum.training.plan import Plan
 
 HOMES = {
-    "zerosum.api": ("Run", "describe", "resume", "sample", "train"),
+    "zerosum.api": ("Run", "compare", "describe", "evaluate", "resume", "sample", "train"),
     "zerosum.data": ("Data", "DataOptions", "Density", "open_data"),
     "zerosum.errors": ("Interrupted", "TrainingFailed", "UserError"),
     "zerosum.games": ("Game", "Phase", "Player", "Result", "Sampler"),
@@ -39,7 +39,9 @@ __all__ = [
     "Sampler",
     "TrainingFailed",
     "UserError",
+    "compare",
     "describe",
+    "evaluate",
     "open_data",
     "resume",
     "sample",

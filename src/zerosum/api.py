@@ -1,4 +1,4 @@
-"""zerosum from Python: train, resume, sample."""
+"""zerosum from Python: train, resume, sample, evaluate, compare."""
 
 import contextlib
 from collections.abc import Mapping, Sequence
@@ -6,19 +6,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from zerosum.data import DataOptions
+from zerosum.data import Data, DataOptions
 from zerosum.errors import UserError
 from zerosum.games import Game
+from zerosum.metrics.evaluation import evaluate as judge
+from zerosum.metrics.networks import network, own
+from zerosum.metrics.records import Record
+from zerosum.metrics.statistics import FeatureNetwork
 from zerosum.processes import is_first_process
 from zerosum.recipes.options import Recipe
+from zerosum.runs.comparison import Comparison, comparison
 from zerosum.runs.directory import find_run, new_run_directory, read_log, read_plan
+from zerosum.runs.evaluating import Given, matter_of
+from zerosum.runs.evaluations import store
 from zerosum.runs.report import write_report
 from zerosum.runs.setup import Setup, settle, split, write_plan
 from zerosum.runs.setup import recommend as recommend_for
 from zerosum.runs.trained import Samples, Trained
-from zerosum.training.devices import make_fabric, refuse_uneven, threads
+from zerosum.runs.watching import watcher
+from zerosum.training.devices import make_fabric, refuse_uneven, resolve_device, threads
 from zerosum.training.engine import Engine
 from zerosum.training.observers import Observer
 from zerosum.training.plan import Plan
@@ -254,6 +262,108 @@ def sample(
     if out is not None:
         samples.save(Path(out))
     return samples.values
+
+
+def evaluate(
+    samples: Given | Run,
+    against: Any = None,
+    metrics: Sequence[str] | None = None,
+    *,
+    features: str | FeatureNetwork | nn.Module = "auto",
+    weights: str | Path | None = None,
+    split: str = "held-out",
+    n: int | None = None,
+    seed: int = 0,
+    time_limit: float | None = None,
+    checkpoint: int | str | None = None,
+    sampler: str | None = None,
+    device: str = "auto",
+    confidence: bool = True,
+    progress: bool = True,
+) -> list[Record]:
+    """Measure how good samples are; see docs/metrics.md. Results on a run are also written into it and its report.
+
+    Args:
+        samples: a run (its averaged generator is judged), or samples made elsewhere: a folder of images, `.zip`,
+            `.npz`, `.npy`, an array or a tensor.
+        against: real data: a name, a path, an array …; None: a run's own.
+        metrics: names; None: all that can be had.
+        features: a name of `zerosum.metrics.networks.NETWORKS`, a feature network, or a module of your own that maps
+            float32 samples (images in [0, 1]) to features.
+        weights: of the feature network, where it needs a file.
+        split: of the real data: `held-out`, `train` or `all`.
+        n: samples made, or taken of a file; None: about as many as there are real ones, or all.
+        seed: of all that is drawn.
+        time_limit: seconds, about: fewer samples, and only metrics that fit.
+        checkpoint: of a run: samples seen, `best`, or None for the newest.
+        sampler: of a run that has several.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        confidence: whether costly confidence intervals are wanted.
+        progress: whether progress is shown.
+
+    Raises:
+        UserError: something given cannot be used, or a metric that was named cannot be had.
+    """
+    place = resolve_device(device)
+    matter = matter_of(
+        samples.path if isinstance(samples, Run) else samples,
+        game=samples.game if isinstance(samples, Run) else None,
+        against=against,
+        split=split,
+        n=n,
+        seed=seed,
+        checkpoint=checkpoint,
+        sampler=sampler,
+        device=place,
+        progress=progress,
+    )
+    with watcher(progress) as seen:
+        found = judge(
+            matter.generated,
+            matter.real,
+            network=feature_network(features, matter.data, weights, place),
+            metrics=metrics,
+            train=matter.train,
+            modes=matter.modes,
+            path=matter.path,
+            seed=seed,
+            time_limit=time_limit,
+            confidence=confidence,
+            tell=seen.tell,
+            note=seen.note,
+        )
+    if matter.run is not None:
+        found = store(matter.run, found)
+        write_report(matter.run)
+    return found
+
+
+def feature_network(
+    features: str | FeatureNetwork | nn.Module, data: Data, weights: str | Path | None, device: str
+) -> FeatureNetwork:
+    """A feature network by name, a module of the user's, or one that is ready."""
+    if isinstance(features, str):
+        return network(features, data, weights=weights, device=device)
+    return own(features, device=device) if isinstance(features, nn.Module) else features
+
+
+def compare(
+    subjects: Sequence[str | Path | Run], *, metrics: Sequence[str] | None = None, out: str | Path | None = None
+) -> Comparison:
+    """Runs, or files of records, side by side.
+
+    Args:
+        subjects: runs by name or path, or `.json` files of records, two or more.
+        metrics: only these; None: all.
+        out: where to write the comparison as one HTML page.
+
+    Raises:
+        UserError: fewer than two, something cannot be read, or records that are not comparable; the message says why.
+    """
+    found = comparison([s.path if isinstance(s, Run) else s for s in subjects], metrics)
+    if out is not None:
+        found.write(Path(out))
+    return found
 
 
 def recommend(data: str, **options: Any) -> str:

@@ -74,20 +74,22 @@ DecayName = Literal["none", "linear", "cosine"]
 
 @dataclass(frozen=True)
 class Decay:
-    """A factor that stays 1 up to a share of the training and then falls to 0.
+    """A factor that stays 1 up to a share of the training and then falls to `end`.
 
     Args:
         name: how it falls.
         begin: share of the length at which it begins, in [0, 1].
         length_samples: the whole length.
+        end: where it ends, in [0, 1].
 
-    >>> Decay("linear", 0.5, 1000)(750)
-    0.5
+    >>> Decay("linear", 0.5, 1000)(750), Decay("linear", 0.5, 1000, end=0.2)(1000)
+    (0.5, 0.2)
     """
 
     name: DecayName
     begin: float
     length_samples: int
+    end: float = 0.0
 
     def __call__(self, samples_seen: int) -> float:
         """The factor when so many samples have been seen."""
@@ -95,4 +97,26 @@ class Decay:
         if self.name == "none" or samples_seen <= start:
             return 1.0
         progress = min(1.0, (samples_seen - start) / max(1.0, self.length_samples - start))
-        return 1.0 - progress if self.name == "linear" else 0.5 * (1.0 + math.cos(math.pi * progress))
+        left = 1.0 - progress if self.name == "linear" else 0.5 * (1.0 + math.cos(math.pi * progress))
+        return self.end + (1.0 - self.end) * left
+
+
+@dataclass(frozen=True)
+class Fall:
+    """A factor that falls from `begin` to 1 in equal ratios, and then stays.
+
+    Args:
+        begin: the factor at the start.
+        over_samples: samples seen at which 1 is reached.
+
+    >>> Fall(16, 1000)(0), Fall(16, 1000)(500), Fall(16, 1000)(2000)
+    (16.0, 4.0, 1.0)
+    """
+
+    begin: float
+    over_samples: float
+
+    def __call__(self, samples_seen: int) -> float:
+        """The factor when so many samples have been seen."""
+        left = max(0.0, 1.0 - samples_seen / max(1.0, self.over_samples))
+        return float(self.begin**left)

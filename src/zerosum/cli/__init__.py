@@ -15,6 +15,8 @@ COMMANDS = {
     "train": "train a model on data",
     "resume": "go on with a run, also beyond its end",
     "sample": "draw samples from a run",
+    "evaluate": "measure how good samples are: of a run, a file, a folder",
+    "compare": "runs side by side: metrics, curves, samples, options",
     "show": "what a run is, how far it came, where its pictures are",
     "report": "write a run's report page anew",
     "list": "all recipes and all data, one line each",

@@ -4,6 +4,7 @@ from zerosum.games.core import (
     PLAYS,
     Controls,
     Game,
+    Latent,
     Move,
     Networks,
     Phase,
@@ -12,14 +13,16 @@ from zerosum.games.core import (
     Result,
     Sampler,
 )
-from zerosum.games.pair import Weighted, pair
+from zerosum.games.pair import Pair, Weighted, pair
 
 __all__ = [
     "PLAYS",
     "Controls",
     "Game",
+    "Latent",
     "Move",
     "Networks",
+    "Pair",
     "Phase",
     "Play",
     "Player",

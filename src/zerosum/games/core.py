@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from zerosum.data.core import Batch
 from zerosum.draw import Draw
+from zerosum.priors import Prior
 
 Controls = Mapping[str, float]
 """The few numbers that may change while a run goes on, such as `D/lr_scale` or a penalty's weight."""
@@ -80,6 +81,19 @@ Given = Literal["number", "label", "condition", "real"]
 
 
 @dataclass(frozen=True)
+class Latent:
+    """Where samples come from, for whoever wants to walk there (interpolation, path length).
+
+    Args:
+        prior: of the latents.
+        make: `(networks, z, batch) -> samples`, of latents `(n, size)`; the batch as for `Sampler.make`.
+    """
+
+    prior: Prior
+    make: Callable[[Networks, Tensor, Batch], Tensor]
+
+
+@dataclass(frozen=True)
 class Sampler:
     """A way to make samples.
 
@@ -87,10 +101,12 @@ class Sampler:
         make: `(networks, batch, draw) -> samples`, as many as the batch has rows. `batch.real` may have empty
             rows where `given` says that it is not looked at.
         given: what of the batch is looked at: its `number` of rows, its `label`, its `condition` or its `real`.
+        latent: where samples are made from latents alone (and what is `given`); else None.
     """
 
     make: Callable[[Networks, Batch, Draw], Tensor]
     given: Given = "number"
+    latent: Latent | None = None
 
 
 @dataclass

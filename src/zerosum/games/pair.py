@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from zerosum.data.core import Batch
 from zerosum.draw import Draw
-from zerosum.games.core import Controls, Game, Networks, Phase, Player, Result, Sampler
+from zerosum.games.core import Controls, Game, Latent, Loss, Networks, Phase, Player, Result, Sampler
 from zerosum.losses import Adversarial
 from zerosum.optimizers import Optimizer
 from zerosum.penalties import Penalty, Remember
@@ -37,6 +37,93 @@ class Weighted:
     every: int = 1
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """The losses of one generator and one critic.
+
+    Args:
+        generator: `G(z)`, or `G(z, label)` where `conditional`.
+        critic: `D(x)`, or `D(x, label)`; scores of any shape with the samples first. Where its attribute `independent`
+            is true, no score depends on other samples, and real and generated ones are judged in one pass.
+        prior: of z.
+        loss: of both players.
+        penalties: of the critic.
+        conditional: labels of the real batch go to both networks.
+    """
+
+    generator: nn.Module
+    critic: nn.Module
+    prior: Prior
+    loss: Adversarial
+    penalties: Sequence[Weighted] = ()
+    conditional: bool = False
+
+    def critic_loss(self, batch: Batch, draw: Draw, controls: Controls) -> Result:
+        """The adversarial loss and the penalties of every round."""
+        real, fake = batch.real, self._fakes(batch, draw)
+        terms = [term for term in self.penalties if term.every == 1]
+        if terms:  # gradients with respect to samples share the scores' own pass
+            real, fake = real.detach().requires_grad_(), fake.detach().requires_grad_()
+        D = self._looking_at(batch, real, fake)
+        adversarial = self.loss.critic(D(real), D(fake)).mean()
+        values = {term.name: _penalty(term, D, real, fake, draw) * controls[term.name] for term in terms}
+        watch = {"d_real": self._belief(D(real)), "d_fake": self._belief(D(fake)), "value": -adversarial}
+        return Result({"adversarial": adversarial} | values, watch)
+
+    def lazy_loss(self, term: Weighted) -> Loss:
+        """A penalty that is a phase of its own."""
+
+        def loss(batch: Batch, draw: Draw, controls: Controls) -> Result:
+            real, fake = batch.real, self._fakes(batch, draw)
+            weight = term.every * controls[term.name]
+            return Result({term.name: weight * _penalty(term, self._looking_at(batch), real, fake, draw)})
+
+        return loss
+
+    def generator_loss(self, batch: Batch, draw: Draw, controls: Controls) -> Result:
+        """The generator's side of the adversarial loss."""
+        fake = self._fakes(batch, draw)
+        D = self._looking_at(batch, batch.real, fake) if self.loss.paired else self._looking_at(batch)
+        scores_real = D(batch.real) if self.loss.paired else None
+        return Result({"adversarial": self.loss.generator(D(fake), scores_real).mean()})
+
+    def from_latent(self, networks: Networks, z: Tensor, batch: Batch) -> Tensor:
+        """Samples of given latents."""
+        samples: Tensor = networks["G"](z, *self._given(batch))
+        return samples
+
+    def sample(self, networks: Networks, batch: Batch, draw: Draw) -> Tensor:
+        """Samples of latents from the prior."""
+        return self.from_latent(networks, self.prior(len(batch), draw), batch)
+
+    def sampler(self) -> Sampler:
+        """How samples are made."""
+        return Sampler(self.sample, "label" if self.conditional else "number", Latent(self.prior, self.from_latent))
+
+    def _fakes(self, batch: Batch, draw: Draw) -> Tensor:
+        return self.from_latent({"G": self.generator}, self.prior(len(batch), draw), batch)
+
+    def _given(self, batch: Batch, times: int = 1) -> tuple[Tensor, ...]:
+        if not self.conditional:
+            return ()
+        assert batch.label is not None
+        return (batch.label.repeat(times),)
+
+    def _looking_at(self, batch: Batch, *samples: Tensor) -> Remember:
+        """The critic, which has looked at `samples` already where it can look at all of them at once."""
+        D = Remember(lambda x: self.critic(x, *self._given(batch, len(x) // len(batch))))
+        if samples and getattr(self.critic, "independent", False):
+            D.look(*samples)
+        return D
+
+    def _belief(self, scores: Tensor) -> Tensor:
+        return scores.float().sigmoid() if self.loss.probability else scores
+
+
+def _penalty(term: Weighted, D: Remember, real: Tensor, fake: Tensor, draw: Draw) -> Tensor:
+    return term.penalty(D, real, fake, draw.sub(term.name)).mean()
+
+
 def pair(
     *,
     generator: nn.Module,
@@ -53,62 +140,15 @@ def pair(
     """The game of one generator and one critic.
 
     Args:
-        generator: `G(z)`, or `G(z, label)` where `conditional`.
-        critic: `D(x)`, or `D(x, label)`; scores of any shape with the samples first.
-        prior: of z.
-        loss: of both players.
+        generator, critic, prior, loss, penalties, conditional: see `Pair`.
         optimizer: of the generator, and of the critic unless `critic_optimizer` is given.
-        penalties: of the critic.
+        critic_optimizer: of the critic.
         constrain: a projection of the critic after each of its steps.
         critic_steps: steps of the critic to one of the generator; every step sees fresh samples.
-        conditional: labels of the real batch go to both networks.
     """
-
-    def given(batch: Batch) -> tuple[Tensor, ...]:
-        if not conditional:
-            return ()
-        assert batch.label is not None
-        return (batch.label,)
-
-    def remembering(batch: Batch) -> Remember:
-        return Remember(lambda x: critic(x, *given(batch)))
-
-    def belief(scores: Tensor) -> Tensor:
-        return scores.float().sigmoid() if loss.probability else scores
-
-    def penalise(term: Weighted, D: Remember, real: Tensor, fake: Tensor, draw: Draw, weight: float) -> Tensor:
-        return weight * term.penalty(D, real, fake, draw.sub(term.name)).mean()
-
-    def critic_loss(batch: Batch, draw: Draw, controls: Controls) -> Result:
-        real, fake = batch.real, generator(prior(len(batch), draw), *given(batch))
-        if every_round:  # gradients with respect to samples share the scores' own pass
-            real, fake = real.detach().requires_grad_(), fake.detach().requires_grad_()
-        D = remembering(batch)
-        scores_real, scores_fake = D(real), D(fake)
-        adversarial = loss.critic(scores_real, scores_fake).mean()
-        terms = {"adversarial": adversarial}
-        terms |= {t.name: penalise(t, D, real, fake, draw, controls[t.name]) for t in every_round}
-        watch = {"d_real": belief(scores_real), "d_fake": belief(scores_fake), "value": -adversarial}
-        return Result(terms, watch)
-
-    def lazy_loss(term: Weighted) -> Callable[[Batch, Draw, Controls], Result]:
-        def loss_of_term(batch: Batch, draw: Draw, controls: Controls) -> Result:
-            fake = generator(prior(len(batch), draw), *given(batch))
-            weight = term.every * controls[term.name]
-            return Result({term.name: penalise(term, remembering(batch), batch.real, fake, draw, weight)})
-
-        return loss_of_term
-
-    def generator_loss(batch: Batch, draw: Draw, controls: Controls) -> Result:
-        scores_fake = critic(generator(prior(len(batch), draw), *given(batch)), *given(batch))
-        scores_real = critic(batch.real, *given(batch)) if loss.paired else scores_fake
-        return Result({"adversarial": loss.generator(scores_fake, scores_real).mean()})
-
-    def sample(networks: Networks, batch: Batch, draw: Draw) -> Tensor:
-        samples: Tensor = networks["G"](prior(len(batch), draw), *given(batch))
-        return samples
-
-    every_round = [term for term in penalties if term.every == 1]
+    losses = Pair(
+        generator=generator, critic=critic, prior=prior, loss=loss, penalties=penalties, conditional=conditional
+    )
     lazy = [term for term in penalties if term.every > 1]
     critic_optimizer = (critic_optimizer or optimizer).lazily(*(term.every for term in lazy))
     return Game(
@@ -117,10 +157,10 @@ def pair(
             "G": Player(nn.ModuleDict({"G": generator}), optimizer, averaged=True),
         },
         phases=(
-            Phase("D", ("D",), critic_loss, repeats=critic_steps),
-            *(Phase(f"D_{term.name}", ("D",), lazy_loss(term), every=term.every) for term in lazy),
-            Phase("G", ("G",), generator_loss),
+            Phase("D", ("D",), losses.critic_loss, repeats=critic_steps),
+            *(Phase(f"D_{term.name}", ("D",), losses.lazy_loss(term), every=term.every) for term in lazy),
+            Phase("G", ("G",), losses.generator_loss),
         ),
-        samplers={"samples": Sampler(sample, "label" if conditional else "number")},
+        samplers={"samples": losses.sampler()},
         controls={term.name: term.weight for term in penalties},
     )

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class Critic(nn.Module):
@@ -21,6 +22,11 @@ class Critic(nn.Module):
     def size(self) -> int:
         """The number of features."""
         return self.head.in_features
+
+    @property
+    def independent(self) -> bool:
+        """Whether no sample's score depends on the other samples of its batch."""
+        return not any(isinstance(module, _BatchNorm) for module in self.modules())
 
     def features(self, x: Tensor) -> Tensor:
         """What the head looks at, `(n, size)`."""

@@ -44,7 +44,7 @@ def _half_size_critic(space: Space, *, width: int, norm: str) -> Critic:
 
 NETWORKS: dict[str, Family] = {
     "mlp": Family(mlp.Generator, mlp.MLPCritic, 64, 256, "none", "none"),
-    "points": Family(points.Generator, points.PointCritic, 2, 128, "none", "none"),
+    "points": Family(points.Generator, points.PointCritic, 16, 128, "none", "none"),
     "dcgan": Family(dcgan.Generator, dcgan.DCGANCritic, 64, 64, "batch", "batch"),
     "resnet": Family(resnet.Generator, resnet.ResNetCritic, 128, 64, "batch", "none"),
     "smooth": Family(resnet.Generator, _half_size_critic, 64, 16, "batch", "none"),

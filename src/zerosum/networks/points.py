@@ -1,9 +1,9 @@
 """Networks for points: distributions with separate modes, much smaller than the space between them.
 
-Two things stand in a plain perceptron's way, and features of the inputs, drawn once and kept, take them away:
+Two things stand in a plain perceptron's way, and another look at the inputs takes each of them away:
 
 - A continuous map of a connected latent covers separate modes only with bridges between them (Khayatkhoei 2018,
-  Tanielian 2020). The generator is told on which side of random lines the latent lies, so that it may jump there.
+  Tanielian 2020). Most of the generator's latent counts by its signs alone, so that it may jump from mode to mode.
 - Perceptrons learn low frequencies first (Rahaman 2019). The critic sees its samples through sines and cosines of
   rising frequency (Tancik 2020), in units of the space's extent.
 """
@@ -20,23 +20,19 @@ from zerosum.networks.layers import Output
 from zerosum.networks.layers import norm as normalisation
 from zerosum.spaces import Points, Space
 
-HALF_SPACES, OCTAVES = 128, 4
+FREE, OCTAVES = 2, 4
 
 
-class HalfSpaces(nn.Module):
-    """[z, sign(w₁·z + b₁), …]: latents `(n, latent)` to `(n, latent + count)`; |w| = 1 and b ~ N(0, 1) are fixed."""
+class Coins(nn.Module):
+    """[z₁, …, z_free, sign(z_free+1), …]: latents `(n, latent)`, of which all but the first ones become coins."""
 
-    normals: Tensor
-    offsets: Tensor
-
-    def __init__(self, latent: int, count: int = HALF_SPACES) -> None:
+    def __init__(self, free: int = FREE) -> None:
         super().__init__()
-        self.register_buffer("normals", nn.functional.normalize(torch.randn(latent, count), dim=0))
-        self.register_buffer("offsets", torch.randn(count))
+        self.free = free
 
     def forward(self, z: Tensor) -> Tensor:
-        """The latents and their sides."""
-        return torch.cat([z, torch.addmm(self.offsets, z, self.normals).sign()], dim=1)
+        """What is free, and the coins."""
+        return torch.cat([z[:, : self.free], z[:, self.free :].sign()], dim=1)
 
 
 class Waves(nn.Module):
@@ -68,11 +64,12 @@ class Scale(nn.Module):
 
 
 class Generator(nn.Sequential):
-    """Half-spaces and `depth` hidden layers of `width` LeakyReLU(0.2) units: latents `(n, latent)` to points `(n, d)`.
+    """Coins and `depth` hidden layers of `width` LeakyReLU(0.2) units: latents `(n, latent)` to points `(n, d)`.
 
     Args:
         space: points.
-        latent: dimensions of the latent; two are enough, and more make lines cut it less finely.
+        latent: dimensions of the latent: two are free, the others are coins. k coins tell 2ᵏ pieces apart; there should
+            be many more pieces than modes, but not so many that each is met too seldom.
         width: units a hidden layer.
         norm: `none` or `batch`, behind every hidden layer.
         depth: hidden layers, at least 1.
@@ -84,8 +81,8 @@ class Generator(nn.Sequential):
     def __init__(self, space: Space, *, latent: int, width: int = 128, norm: str = "none", depth: int = 3) -> None:
         points = as_points(space)
         super().__init__(
-            HalfSpaces(latent),
-            *hidden([latent + HALF_SPACES] + [width] * depth, norm),
+            Coins(),
+            *hidden([latent] + [width] * depth, norm),
             nn.Linear(width, points.shape[0]),
             Output(space),
             Scale(points.extent),

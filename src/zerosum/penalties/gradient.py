@@ -68,7 +68,8 @@ class Remember:
     """A critic that looks at a tensor once: asked again about the same tensor, it gives the scores it already has.
 
     Made anew for every move. The tensor itself is the key (and is kept alive for that), so the scores handed out belong
-    to the graph that starts at it: R1 costs one forward pass less when the loss has asked about the same real samples.
+    to the graph that starts at it: R1 costs one forward pass less when the loss has asked about the same real samples,
+    and R1 and R2 together one backward pass.
 
     Args:
         critic: from samples to scores; a conditional critic is closed over its labels.
@@ -77,18 +78,40 @@ class Remember:
     def __init__(self, critic: Critic) -> None:
         self._critic = critic
         self._known: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+        self._slopes: dict[tuple[int, int], Tensor] = {}
 
     def __call__(self, samples: Tensor) -> Tensor:
         """Samples `(n, *shape)` to the critic's scores for them."""
-        key = (id(samples), samples._version)
-        if key not in self._known:
-            self._known[key] = (samples, self._critic(samples))
-        return self._known[key][1]
+        if _key(samples) not in self._known:
+            self._known[_key(samples)] = (samples, self._critic(samples))
+        return self._known[_key(samples)][1]
+
+    def look(self, *several: Tensor) -> None:
+        """Look at several tensors in one pass; only for a critic to whom each sample stands for itself."""
+        scores = torch.split(self._critic(torch.cat(several)), [len(samples) for samples in several])
+        self._known |= {_key(samples): (samples, own) for samples, own in zip(several, scores, strict=True)}
+
+    def slope(self, samples: Tensor) -> Tensor:
+        """∇D at `samples`, which require gradients, `(n, *shape)`: of all that is known at once."""
+        self(samples)
+        if _key(samples) not in self._slopes:
+            known = [(leaf, scores) for leaf, scores in self._known.values() if leaf.requires_grad and leaf.is_leaf]
+            leaves = [leaf for leaf, _ in known]
+            total = torch.stack([_total(scores) for _, scores in known]).sum()
+            gradients = torch.autograd.grad(total, leaves, create_graph=True)
+            self._slopes = {_key(leaf): gradient for leaf, gradient in zip(leaves, gradients, strict=True)}
+        return self._slopes[_key(samples)]
+
+
+def _key(samples: Tensor) -> tuple[int, int]:
+    return id(samples), samples._version
 
 
 def slope(critic: Critic, samples: Tensor) -> Tensor:
     """∇D at `samples`, flattened to `(n, values)`, float32 at least, part of the graph."""
     points = samples if samples.requires_grad else samples.detach().requires_grad_()
+    if isinstance(critic, Remember) and points.is_leaf:
+        return _precise(critic.slope(points)).flatten(1)
     (gradient,) = torch.autograd.grad(_total(critic(points)), points, create_graph=True)
     return _precise(gradient).flatten(1)
 

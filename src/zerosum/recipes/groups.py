@@ -1,5 +1,6 @@
 """Groups of options that recipes share. A recipe's own defaults stand in its signature."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -30,6 +31,7 @@ class Play:
     weight_decay: Annotated[float, Opt("Decoupled for adamw, added to the gradient elsewhere.", 0, 10)] = 0.0
     lr_decay: Annotated[DecayName, Opt("How the learning rate falls to 0.")] = "none"
     decay_begin: Annotated[float, Opt("Share of the length at which it begins to fall.", 0, 1)] = 0.5
+    decay_to: Annotated[float, Opt("Share of the learning rate that is left at the end.", 0, 1)] = 0.0
     ema_half_life_samples: Annotated[float, Opt("Half-life of the averaged generator; 0 averages nothing.", 0)] = 5e3
     report_every_samples: Annotated[int | None, Opt("Between two lines of the log; by default length / 200.", 1)] = None
     snapshot_every_samples: Annotated[int | None, Opt("Between two pictures; by default length / 20.", 1)] = None
@@ -40,8 +42,13 @@ class Play:
         lr = self.lr if lr is None else lr
         return Optimizer(name=self.optimizer, lr=lr, betas=self.betas, weight_decay=self.weight_decay)
 
-    def plan(self, game: Game, order: Steps[str] = Steps(("critic-first",))) -> Plan:
-        """The plan that plays `game` in this way."""
+    def plan(
+        self,
+        game: Game,
+        order: Steps[str] = Steps(("critic-first",)),
+        pace: Mapping[str, Callable[[int], float]] | None = None,
+    ) -> Plan:
+        """The plan that plays `game` in this way; `order` and `pace` as in `Plan`."""
 
         def every(given: int | None, share: int) -> int:
             return max(self.batch_size, given or self.length_samples // share)
@@ -50,7 +57,8 @@ class Play:
             game=game,
             batch_size=self.batch_size,
             length_samples=self.length_samples,
-            learning_rate=Decay(self.lr_decay, self.decay_begin, self.length_samples),
+            learning_rate=Decay(self.lr_decay, self.decay_begin, self.length_samples, self.decay_to),
+            pace=pace or {},
             order=order,
             ema_half_life_samples=self.ema_half_life_samples,
             report_every_samples=every(self.report_every_samples, 200),

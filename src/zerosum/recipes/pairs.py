@@ -1,6 +1,6 @@
 """What all recipes of one generator against one critic have in common."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -30,6 +30,7 @@ def pair_plan(
     critic_norm: NormName = "auto",
     spectral: bool = False,
     judging: Judging | None = None,
+    pace: Mapping[str, Callable[[int], float]] | None = None,
 ) -> Plan:
     """The plan of a pair.
 
@@ -42,6 +43,7 @@ def pair_plan(
         generator_norm, critic_norm: normalisation between layers.
         spectral: whether the critic's layers are spectrally normalised.
         judging: how the critic is told the label, which the generator then knows, too; None keeps labels out of it.
+        pace: how penalties' weights change, by name.
     """
     generator, critic = make_networks(space, networks, generator_norm, critic_norm, judging)
     if spectral:
@@ -59,7 +61,7 @@ def pair_plan(
         critic_steps=counts(rivalry.critic_steps),
         conditional=judging is not None,
     )
-    return play.plan(game, rivalry.order_schedule())
+    return play.plan(game, rivalry.order_schedule(), pace)
 
 
 def make_networks(

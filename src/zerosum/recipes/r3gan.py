@@ -11,18 +11,29 @@ from zerosum.penalties.gradient import r1, r2
 from zerosum.recipes.groups import Networks, Play, Rivalry
 from zerosum.recipes.options import Opt, suited
 from zerosum.recipes.pairs import pair_plan
+from zerosum.schedules import Fall
 from zerosum.spaces import Points, Space
 from zerosum.training.plan import Plan
 
+POINTS = {
+    "lr": 1e-3,
+    "decay_begin": 0.0,
+    "decay_to": 0.2,
+    "batch_size": 256,
+    "length_samples": 6_144_000,
+    "gamma_begin": 8.0,
+}
 
-@suited(
-    points={"lr": 1e-3, "batch_size": 256, "length_samples": 7_680_000, "gamma": 0.5},
-    images={"penalty_every": 4},
-)
+
+@suited(points=POINTS, images={"penalty_every": 4})
 def r3gan(
     space: Space,
     *,
     gamma: Annotated[float, Opt("Weight of R1 and R2; each counts gamma / 2.", 0, 1e6)] = 1.0,
+    gamma_begin: Annotated[
+        float | None, Opt("What gamma falls from, in equal ratios, while burning in; none: it stays.", 0, 1e6)
+    ] = None,
+    burn_in: Annotated[float, Opt("Share of the length over which gamma falls.", 0, 1)] = 0.6,
     penalty_every: Annotated[int, Opt("R1 and R2 every so many rounds, with the weight to match.", 1, 1000)] = 1,
     networks: Networks = Networks(),
     play: Play = Play(batch_size=32, length_samples=130_000, lr=2e-3, lr_decay="linear", betas=(0.0, 0.99)),
@@ -32,8 +43,10 @@ def r3gan(
 
     The paper's networks are residual and normalise nothing. Here images are made by a small residual generator that
     keeps its batch normalisation, and judged by a DCGAN critic without any (`--network smooth`); their penalties come
-    every fourth round (`--penalty-every 1` is the paper's).
+    every fourth round (`--penalty-every 1` is the paper's). The paper's trainings begin with a larger gamma; so do
+    those on points, which keeps modes from being lost before the critic knows them.
     """
+    fall = Fall(gamma_begin / gamma if gamma_begin and gamma else 1.0, burn_in * play.length_samples)
     return pair_plan(
         space,
         networks=networks if isinstance(space, Points) else networks.preferring("smooth"),
@@ -42,4 +55,5 @@ def r3gan(
         loss="relativistic",
         penalties=[Weighted("r1", r1, gamma / 2, penalty_every), Weighted("r2", r2, gamma / 2, penalty_every)],
         critic_norm="none",
+        pace={"r1": fall, "r2": fall},
     )

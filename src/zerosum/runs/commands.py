@@ -58,6 +58,11 @@ def sample_command(run: Path, n: int = 64) -> str:
     return shlex.join(["zerosum", "sample", str(run), "--n", str(n), "--out", "samples.png"])
 
 
+def evaluate_command(run: Path) -> str:
+    """The command line that measures a run."""
+    return shlex.join(["zerosum", "evaluate", str(run)])
+
+
 def flag(name: str, value: Any) -> list[str]:
     """An option as words of a command line.
 

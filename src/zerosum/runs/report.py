@@ -4,16 +4,15 @@ The page holds everything it needs (pictures as data URIs, style and script inli
 opens from a file.
 """
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from zerosum.errors import UserError
-from zerosum.runs.commands import resume_command, sample_command, short, train_call, train_command
+from zerosum.runs.commands import evaluate_command, resume_command, sample_command, train_call, train_command
 from zerosum.runs.curves import charts
+from zerosum.runs.evaluations import latest
+from zerosum.runs.figures import features, figure, interval
+from zerosum.runs.pages import data_of_picture, environment, write_page
 from zerosum.runs.pictures import data_uri, evenly, size
 from zerosum.runs.state import State, duration, read_state
 
@@ -27,38 +26,24 @@ def write_report(run: Path) -> Path:
     Raises:
         UserError: the plan cannot be read, or the page cannot be written.
     """
-    path = run / "report.html"
-    page = render(read_state(run))
-    draft = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        draft.write_text(page, encoding="utf-8")
-        draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise UserError(f"Cannot write {str(path)!r}: {error.strerror}.") from error
-    return path
+    return write_page(run / "report.html", render(read_state(run)))
 
 
 def render(state: State) -> str:
     """The page as text."""
-    environment = Environment(
-        loader=PackageLoader("zerosum.runs", "page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["short"] = short
-    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # curves keep their order, hence their colours
-    template = environment.get_template("report.html")
-    return template.render(
-        state=state,
-        plan=state.plan,
-        facts=_facts(state),
-        tables=_tables(state),
-        pictures=_pictures(state),
-        curves=_curves(state),
-        commands=_commands(state),
+    return (
+        environment()
+        .get_template("report.html")
+        .render(
+            state=state,
+            plan=state.plan,
+            facts=_facts(state),
+            tables=_tables(state),
+            pictures=_pictures(state),
+            metrics=_metrics(state),
+            curves=_curves(state),
+            commands=_commands(state),
+        )
     )
 
 
@@ -103,6 +88,25 @@ def _pictures(state: State) -> dict[str, Any]:
     }
 
 
+def _metrics(state: State) -> list[dict[str, Any]]:
+    """The latest record of each metric, with its pictures as data URIs."""
+    return [
+        {
+            "record": record,
+            "value": figure(record.value),
+            "interval": interval(record),
+            "features": features(record),
+            "seen": record.generated.get("samples_seen"),
+            "pictures": {
+                name: source
+                for name, path in record.pictures.items()
+                if (source := data_of_picture(state.path / path)) is not None
+            },
+        }
+        for record in latest(state.records)
+    ]
+
+
 def _curves(state: State) -> dict[str, Any]:
     samples_seen, found = charts(state.log)
     return {"x": samples_seen, "charts": [asdict(chart) for chart in found]}
@@ -117,6 +121,7 @@ def _commands(state: State) -> dict[str, str]:
         "The same in Python, every option spelled out": train_call(state.plan),
         "Go on with this run": resume_command(state.path, state.longer),
         "Draw new samples": sample_command(state.path),
+        "Measure how good they are": evaluate_command(state.path),
     }
 
 

@@ -1,8 +1,10 @@
 """How far a run has come, read from its plan, log and pictures."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from zerosum.metrics.records import Record
+from zerosum.runs import evaluations
 from zerosum.runs.directory import Line, Plan, read_log, read_notes, read_plan
 
 SCALES = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s"))
@@ -19,6 +21,7 @@ class State:
         notes: what happened on the way: (samples seen, text).
         snapshots: samples seen -> grid of generated samples, oldest first.
         checkpoints: directories, oldest first.
+        records: what evaluations found, oldest first.
     """
 
     path: Path
@@ -27,6 +30,7 @@ class State:
     notes: list[tuple[int, str]]
     snapshots: dict[int, Path]
     checkpoints: list[Path]
+    records: list[Record] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -81,7 +85,7 @@ def read_state(run: Path) -> State:
     snapshots = dict(sorted((int(path.stem), path) for path in (run / "samples").glob("*.png") if path.stem.isdigit()))
     found = [path for path in (run / "checkpoints").glob("*") if path.is_dir() and path.name.isdigit()]
     checkpoints = sorted(found, key=lambda path: int(path.name))
-    return State(run, read_plan(run), read_log(run), read_notes(run), snapshots, checkpoints)
+    return State(run, read_plan(run), read_log(run), read_notes(run), snapshots, checkpoints, evaluations.read(run))
 
 
 def duration(seconds: float) -> str:

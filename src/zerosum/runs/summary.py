@@ -7,9 +7,11 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from zerosum.runs.commands import resume_command, sample_command, short
+from zerosum.runs.commands import evaluate_command, resume_command, sample_command, short
 from zerosum.runs.curves import is_setting
 from zerosum.runs.directory import Plan
+from zerosum.runs.evaluations import latest
+from zerosum.runs.figures import records_table
 from zerosum.runs.state import State, duration, read_state
 
 HIDDEN = {"samples_seen", "seconds", "samples_per_second"}
@@ -22,7 +24,7 @@ def summary(run: Path) -> RenderableType:
         UserError: the plan cannot be read.
     """
     state = read_state(run)
-    return Group(plan_tables(state.plan), _progress(state), _figures(state), _places(state))
+    return Group(plan_tables(state.plan), _progress(state), _figures(state), _metrics(state), _places(state))
 
 
 def plan_tables(plan: Plan) -> RenderableType:
@@ -70,6 +72,11 @@ def _figures(state: State) -> RenderableType:
     return table("last figures", {n: "not finite" if value is None else f"{value:.4g}" for n, value in figures.items()})
 
 
+def _metrics(state: State) -> RenderableType:
+    found = latest(state.records)
+    return Group("", Text("metrics", style="bold"), records_table(found)) if found else Group()
+
+
 def _places(state: State) -> RenderableType:
     rows: dict[str, str] = {}
     if state.snapshots:
@@ -78,6 +85,7 @@ def _places(state: State) -> RenderableType:
         rows["report"] = str(state.path / "report.html")
     if state.plan.get("resumable", True):
         rows["sample"] = sample_command(state.path)
+        rows["evaluate"] = evaluate_command(state.path)
         rows["resume"] = resume_command(state.path, state.longer)
     else:
         rows["resume"] = "from Python only: the run has networks, data or a game of the user's own"

@@ -13,9 +13,10 @@ from zerosum import recipes
 from zerosum.data import DataOptions, open_data
 from zerosum.draw import Draw
 from zerosum.errors import UserError, choose, nearest
-from zerosum.games import Game, Sampler
+from zerosum.games import Game, Networks, Sampler
 from zerosum.recipes.options import build
 from zerosum.runs.directory import read_plan
+from zerosum.runs.generating import Generator
 from zerosum.spaces import Space, restore
 from zerosum.training import checkpoints
 from zerosum.training.position import load_networks, part
@@ -67,25 +68,26 @@ class Samples:
 
 
 class Trained:
-    """The newest whole checkpoint of a run.
+    """A checkpoint of a run, ready to sample from.
 
     Args:
         run: the directory.
         game: the run's game, where it was made in Python and no file can describe it.
+        checkpoint: samples seen, `best`, or None for the newest that is whole.
 
     Raises:
-        UserError: no checkpoint, or a game from Python was not given.
+        UserError: no such checkpoint, or a game from Python was not given.
     """
 
-    def __init__(self, run: Path, game: Game | None = None) -> None:
+    def __init__(self, run: Path, game: Game | None = None, checkpoint: int | str | None = None) -> None:
         self.run = run
         self.document = read_plan(run)
         self.space = restore(self.document["data"])
         self.game = game or self._game()
-        checkpoint = newest(run)
-        load_networks(self.game.networks, part(checkpoint.model, "live/"))
-        self.averaged = self._averaged(part(checkpoint.model, "averaged/"))
-        self.samples_seen = int(checkpoint.state["samples_seen"])
+        found = newest(run) if checkpoint is None else named(run, checkpoint)
+        load_networks(self.game.networks, part(found.model, "live/"))
+        self.averaged = self._averaged(part(found.model, "averaged/"))
+        self.samples_seen = int(found.state["samples_seen"])
 
     def sample(
         self,
@@ -101,13 +103,25 @@ class Trained:
             raise UserError(f"n is {n}; at least one sample can be made.")
         made = self.game.samplers[self._sampler(sampler)]
         requests = self._requests(made, label)
+        draw = Draw(seed, "sample")
         with torch.random.fork_rng():
-            standing = Draw(self.document["training"]["seed"], "standing")
-            networks = ready(self.game, self.averaged if averaged else {}, made, requests, standing)
-            draw = Draw(seed, "sample")
+            networks = self._networks(made, requests, averaged)
             values = torch.cat(list(chunks(made, networks, n, requests, draw)))
         labels = requests.batch("label", 0, n, draw).label if made.given == "label" else None
         return Samples(values, labels, self.space)
+
+    def generator(self, sampler: str | None = None, device: torch.device | str = "cpu") -> Generator:
+        """The averaged networks on a device, ready to make samples piece by piece."""
+        made = self.game.samplers[self._sampler(sampler)]
+        requests = self._requests(made, None)
+        with torch.random.fork_rng():
+            networks = self._networks(made, requests, averaged=True)
+        moved = {name: network.to(device) for name, network in networks.items()}
+        return Generator(made, moved, requests, self.space, torch.device(device), self.samples_seen)
+
+    def _networks(self, sampler: Sampler, requests: Requests, averaged: bool) -> Networks:
+        standing = Draw(self.document["training"]["seed"], "standing")
+        return ready(self.game, self.averaged if averaged else {}, sampler, requests, standing)
 
     def _game(self) -> Game:
         if not self.document["resumable"]:
@@ -151,6 +165,30 @@ def newest(run: Path) -> checkpoints.Checkpoint:
     if found is None:
         raise UserError(f"{run} has no whole checkpoint yet; train it a little first.")
     return found
+
+
+def named(run: Path, checkpoint: int | str) -> checkpoints.Checkpoint:
+    """The checkpoint after so many samples seen, or the best.
+
+    Raises:
+        UserError: there is none, or it is damaged.
+    """
+    folder = run / "checkpoints"
+    there = {str(int(name)): name for name in checkpoints.names(folder)}
+    wanted = str(checkpoint)
+    if wanted == "best":
+        best = newest(run).state["best"]
+        if best is None:
+            raise UserError(f"{run} has kept no checkpoint as its best. Take one of: {', '.join(there)}.")
+        wanted = str(best)
+    wanted = wanted.lstrip("0") or "0"
+    if wanted not in there:
+        allowed = ", ".join(there) or "none yet"
+        raise UserError(f"{run} has no checkpoint {str(checkpoint)!r}. Allowed: best, {allowed} (samples seen).")
+    try:
+        return checkpoints.load(folder / there[wanted])
+    except checkpoints.Damaged as error:
+        raise UserError(f"{error}.") from error
 
 
 def class_number(label: Any, classes: tuple[str, ...]) -> int:

@@ -141,6 +141,7 @@ class Engine:
         ]
         for name, mover in position.movers.items():
             mover.set_rate(plan.learning_rate(position.samples_seen) * position.controls[f"{name}/lr_scale"])
+        self.table.controls = plan.in_force(position.controls, position.samples_seen)
         PLAYS[plan.order(position.samples_seen)](list(moves))
         position.samples_seen += plan.batch_size
         position.average.update(position.samples_seen, plan.batch_size)
@@ -184,7 +185,7 @@ class Engine:
             "seconds": seconds,
             "samples_per_second": speed,
             **self._over_processes(position.tally.means()),
-            **{f"control/{name}": value for name, value in position.controls.items()},
+            **{f"control/{name}": value for name, value in self.table.controls.items()},
             **{f"learning_rate/{name}": mover.rate for name, mover in position.movers.items()},
         }
         position.tally.clear()

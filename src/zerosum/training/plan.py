@@ -1,6 +1,6 @@
 """A plan: a game and how it is to be played."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from zerosum.games import Game
@@ -16,6 +16,8 @@ class Plan:
         batch_size: real samples a round, over all processes.
         length_samples: real samples seen when the training ends.
         learning_rate: samples seen -> factor on every player's own learning rate.
+        pace: name of a control -> (samples seen -> factor on it); the control keeps the value it was set to, losses see
+            the product.
         order: samples seen -> name of the way the moves are made (`zerosum.games.PLAYS`).
         ema_half_life_samples: after so many samples a weight counts half in the average; 0 averages nothing.
         ema_rampup: the half-life is at most this share of the samples seen, so that the average forgets the start.
@@ -28,9 +30,17 @@ class Plan:
     batch_size: int
     length_samples: int
     learning_rate: Callable[[int], float] = field(default=lambda samples_seen: 1.0)
+    pace: Mapping[str, Callable[[int], float]] = field(default_factory=dict)
     order: Callable[[int], str] = Steps(("critic-first",))
     ema_half_life_samples: float = 10_000.0
     ema_rampup: float = 0.05
     report_every_samples: int = 1_000
     snapshot_every_samples: int = 10_000
     checkpoint_every_samples: int = 20_000
+
+    def in_force(self, controls: Mapping[str, float], samples_seen: int) -> dict[str, float]:
+        """The controls as losses see them when so many samples have been seen."""
+        return {
+            name: value * self.pace[name](samples_seen) if name in self.pace else value
+            for name, value in controls.items()
+        }

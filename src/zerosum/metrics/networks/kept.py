@@ -1,0 +1,155 @@
+"""The network that belongs to a data set: trained on its training split once, and kept.
+
+It is one safetensors file, named by a hash of the data's fingerprint and of the version of all that training depends
+on, with a header in JSON that says what it is. The file is written under a temporary name, flushed and renamed, so it
+is whole or not there; when another process was first, its work is used. A damaged file counts as none.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from zerosum.data import Data
+from zerosum.data.packed import UnpairedSource
+from zerosum.data.packing import default_root
+from zerosum.draw import Draw
+from zerosum.errors import UserError
+from zerosum.metrics.networks.classifier import (
+    FEATURES,
+    SIDE,
+    Classifier,
+    Trained,
+    train_classifier,
+    train_self_supervised,
+    untrained,
+)
+from zerosum.metrics.networks.preparation import at_most
+from zerosum.metrics.statistics import show
+from zerosum.spaces import Images
+
+VERSION = 1
+"""Raise it when anything changes that the weights depend on: architecture, training, which samples are taken."""
+MOST = 10_000
+"""Training samples that are taken, evenly spaced."""
+_AT_ONCE = 250
+
+
+def classifier_for(data: Data, *, cache: Path | None = None, device: torch.device | str = "cpu") -> Trained:
+    """The data's own feature network: `Classifier` where it has labels of two classes or more, else `Trained` without.
+
+    Args:
+        data: images; only the training split is looked at.
+        cache: the network is kept in its folder `features`; default: `ZEROSUM_CACHE`, or the user's cache directory.
+        device: where it looks; it is trained on the CPU.
+
+    Raises:
+        UserError: the samples are no images, or fewer than two.
+    """
+    if not isinstance(data.space, Images):
+        raise UserError(f"A classifier looks at images; {data.name!r} has {data.space.kind}. Use the network 'raw'.")
+    folder = Path(cache) / "features" if cache is not None else default_root().parent / "features"
+    place = folder / f"{_key(data)}.safetensors"
+    found = _opened(place) or _stored(_trained(data), place)
+    found.learned.to(device)
+    return found
+
+
+def _key(data: Data) -> str:
+    return hashlib.sha256(repr((VERSION, data.fingerprint, data.space.shape)).encode()).hexdigest()[:32]
+
+
+def _trained(data: Data) -> Trained:
+    """Trained on images as a person would get them, made small at once to spare memory."""
+    shown, labels = training_samples(data)
+    network: Trained
+    if labels is None:
+        network = train_self_supervised(shown)
+    else:
+        classes = max(len(data.space.classes), int(labels.max()) + 1)
+        network = train_classifier(shown, labels, classes=classes)
+    named = data.space.classes if labels is not None else ()
+    return replace(network, shape=tuple(data.space.shape), classes=named)
+
+
+def training_samples(data: Data) -> tuple[Tensor, Tensor | None]:
+    """Training images in uint8, at most `MOST`, at most 64 pixels high and wide; labels if there are two or more."""
+    size = data.train.size
+    assert size is not None, data.name
+    positions = torch.linspace(0, size - 1, min(size, MOST), dtype=torch.float64).round().long()
+    shown, labels = [], []
+    for number, part in enumerate(torch.split(positions, _AT_ONCE)):
+        batch = data.train.batch(part, Draw("feature network", "samples", number))
+        shown.append(at_most(show(data.space, batch.real), SIDE))
+        if batch.label is not None and not isinstance(data.train, UnpairedSource):  # whose labels are the conditions'
+            labels.append(batch.label)
+    numbers = torch.cat(labels) if labels else torch.zeros(1)
+    return torch.cat(shown), numbers if numbers.min() < numbers.max() else None
+
+
+def _stored(network: Trained, place: Path) -> Trained:
+    """The network, once it is on the disk; what another process has put there meanwhile is taken instead."""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=place.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(save(network.learned.state_dict(), {"about": json.dumps(_about(network))}))
+                file.flush()
+                os.fsync(file.fileno())
+            first = _opened(place)
+            if first is None:
+                os.replace(temporary, place)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+    except OSError as error:
+        warnings.warn(
+            f"The feature network cannot be kept at {place}: {error.strerror or error}; it will be trained anew each "
+            "time. Set ZEROSUM_CACHE to a directory that can be written and has room.",
+            stacklevel=3,
+        )
+        return network
+    return first or network
+
+
+def _about(network: Trained) -> dict[str, Any]:
+    return {
+        "version": VERSION,
+        "name": network.name,
+        "shape": network.shape,
+        "classes": network.classes,
+        "digest": network.digest,
+    }
+
+
+def _opened(place: Path) -> Trained | None:
+    """What is kept at `place`; what is damaged counts as none."""
+    try:
+        with safe_open(place, "pt") as file:
+            about = json.loads(file.metadata()["about"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+        network = _empty(about, tensors)
+        network.learned.load_state_dict(tensors)
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError):
+        return None
+    network.learned.eval().requires_grad_(False)
+    return network if network.digest == about["digest"] else None
+
+
+def _empty(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Trained:
+    """A network of the kind that is described, whose weights are still to come."""
+    shape = tuple(about["shape"])
+    if about["name"] == Trained.name:
+        return Trained(untrained(shape[0], FEATURES)[0], shape)
+    trunk, head = untrained(shape[0], len(tensors["head.1.bias"]))
+    return Classifier(trunk, shape, classes=tuple(about["classes"]), head=head)
