@@ -40,9 +40,10 @@ from zerosum.draw import Draw
 from zerosum.metrics.frechet import frechet_distance
 from zerosum.metrics.kernel import kid
 from zerosum.metrics.manifold import prdc
-from zerosum.metrics.path_length import path_length, slerp
+from zerosum.metrics.path_length import path_length
 from zerosum.metrics.score import classifier_score
 from zerosum.metrics.statistics import moments
+from zerosum.priors import slerp
 
 PACKAGES = {
     "torchmetrics": "torchmetrics",

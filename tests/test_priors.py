@@ -3,9 +3,9 @@ import torch
 
 from zerosum.draw import Draw
 from zerosum.errors import UserError
-from zerosum.priors import Normal, Uniform, prior
+from zerosum.priors import Coins, Normal, Uniform, prior
 
-PRIORS = pytest.mark.parametrize("name", ["normal", "uniform"])
+PRIORS = pytest.mark.parametrize("name", ["normal", "uniform", "coins"])
 
 
 @PRIORS
@@ -33,6 +33,13 @@ def test_normal_latents_are_normal_and_uniform_ones_fill_the_cube():
     assert torch.allclose(uniform.T.cov(), torch.eye(3) / 3, atol=0.02)
     assert -1 <= uniform.min() < -0.99
     assert 0.99 < uniform.max() < 1
+
+
+def test_coins_are_fair_and_two_dimensions_are_free():
+    z = Coins(6)(5000, Draw(0))
+    assert torch.allclose(z.T.cov(), torch.eye(6), atol=0.06)
+    assert set(z[:, 2:].unique().tolist()) == {-1.0, 1.0}
+    assert len(z[:, :2].unique()) == 10_000
 
 
 def test_an_unknown_prior_is_refused_with_the_nearest():

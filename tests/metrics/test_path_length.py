@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from zerosum.draw import Draw
 from zerosum.metrics import path_length as module
 from zerosum.metrics.core import Question
-from zerosum.metrics.path_length import METRIC, LatentPaths, lerp, path_length, slerp, trimmed_mean
+from zerosum.metrics.path_length import METRIC, LatentPaths, path_length, trimmed_mean
 from zerosum.metrics.statistics import Statistics
-from zerosum.priors import Normal, Prior, Uniform
+from zerosum.priors import Normal, Prior, Uniform, lerp, slerp
 from zerosum.spaces import Images, Points, Space
 
 PLANE = Points((2,))
@@ -194,7 +194,7 @@ def test_paths_are_made_in_parts_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) 
         return z
 
     monkeypatch.setattr(module, "CHUNK", 30)
-    monkeypatch.setattr(module, "PATHS", 100)
+    monkeypatch.setattr(module, "MOST", 100)
     found = METRIC.compute(question(LatentPaths(Normal(2), make, PLANE), 1_000))["path_length"]
     assert sizes == [30, 30, 30, 30, 30, 30, 10, 10]
     assert found.settings["paths"] == 100

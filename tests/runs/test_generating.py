@@ -2,8 +2,6 @@
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import nn
 
 from zerosum.data import open_data
@@ -11,7 +9,7 @@ from zerosum.draw import Draw
 from zerosum.errors import UserError
 from zerosum.games import Latent, Sampler
 from zerosum.priors import Normal, Uniform
-from zerosum.runs.generating import Generator, slerp
+from zerosum.runs.generating import Generator
 from zerosum.spaces import Images, Points
 from zerosum.training.sampling import Requests
 
@@ -23,28 +21,6 @@ def generator(make=None, given: str = "number", space=None, latent: Latent | Non
 
 def through(networks, z, batch):
     return networks["G"](z)
-
-
-@given(st.integers(2, 40), st.integers(0, 99))
-def test_slerp_begins_and_ends_at_its_ends_and_keeps_lengths(size, key):
-    first, second = Draw(key, "a").normal(8, size), Draw(key, "b").normal(8, size)
-    torch.testing.assert_close(slerp(first, second, torch.zeros(8, 1)), first, atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(slerp(first, second, torch.ones(8, 1)), second, atol=1e-4, rtol=1e-4)
-    one, other = (x / x.norm(dim=1, keepdim=True) for x in (first, second))
-    middle = slerp(one, other, torch.full((8, 1), 0.3)).norm(dim=1)
-    torch.testing.assert_close(middle, torch.ones(8), atol=1e-3, rtol=1e-3)
-
-
-def test_slerp_of_a_vector_with_itself_is_the_vector():
-    x = Draw(0).normal(4, 3)
-    torch.testing.assert_close(slerp(x, x, torch.full((4, 1), 0.5)), x)
-
-
-def test_slerp_keeps_the_normal_distribution():
-    first, second = Draw(0, "a").normal(20_000, 16), Draw(0, "b").normal(20_000, 16)
-    z = slerp(first, second, Draw(0, "t").uniform(20_000, 1))
-    assert z.mean().abs() < 0.01
-    assert z.std().item() == pytest.approx(1, abs=0.02)
 
 
 @pytest.mark.parametrize(("prior", "kind"), [(Normal(2), "slerp"), (Uniform(2), "lerp")])

@@ -21,13 +21,13 @@ from zerosum.draw import Draw
 from zerosum.metrics.core import Finding, Metric, Question
 from zerosum.metrics.intervals import Interval, around
 from zerosum.metrics.networks.preparation import exactly
-from zerosum.priors import Normal, Prior
+from zerosum.priors import PATHS, Prior
 from zerosum.spaces import Images, Space
 
 EPSILON = 1e-4
 TRIMMED = 0.01
 """Share that is left out at either end."""
-PATHS = 10_000
+MOST = 10_000
 CHUNK = 250
 """Paths whose samples are held at a time."""
 CPU = torch.device("cpu")
@@ -38,7 +38,7 @@ class LatentPaths:
     """Samples at two close points on paths between latents of a generator; a `Paths` of a `Question`.
 
     Args:
-        prior: of the latents.
+        prior: of the latents; one that can be walked through.
         make: latents `(n, size)`, float32, on `device` -> samples `(n, *shape)` in network values. Whatever else a
             sample depends on (its class, noise) must be the same in two calls with as many latents.
         space: of the samples.
@@ -53,14 +53,15 @@ class LatentPaths:
 
     @property
     def interpolation(self) -> str:
-        """`slerp` for a normal prior, else `lerp`."""
-        return "slerp" if isinstance(self.prior, Normal) else "lerp"
+        """How the prior is walked through."""
+        assert self.prior.path is not None
+        return self.prior.path
 
     def __call__(self, n: int, epsilon: float, draw: Draw) -> tuple[Tensor, Tensor]:
         """Samples at t and at t + `epsilon` of `n` paths, as they are shown but not rounded: images in [0, 1]."""
         first, second = (self.prior(n, draw.sub(end)).double() for end in ("first", "second"))
         t = draw.sub("t").uniform(n, 1).double()
-        between = slerp if self.interpolation == "slerp" else lerp
+        between = PATHS[self.interpolation]
         near, far = (self._show(between(first, second, at).float()) for at in (t, t + epsilon))
         return near, far
 
@@ -68,26 +69,6 @@ class LatentPaths:
         with exactly(self.device):
             samples = self.make(latents.to(self.device))
             return self.space.decode(samples) if isinstance(self.space, Images) else samples.float()
-
-
-def lerp(first: Tensor, second: Tensor, t: Tensor) -> Tensor:
-    """Points on the straight lines between latents `(n, size)`, at `t`, `(n, 1)`."""
-    return torch.lerp(first, second, t)
-
-
-def slerp(first: Tensor, second: Tensor, t: Tensor) -> Tensor:
-    """Points on the arcs between latents `(n, size)`, at `t`, `(n, 1)` (White 2016).
-
-    sin((1 - t) ω) / sin ω · a + sin(t ω) / sin ω · b, with ω the angle between a and b. Lengths run from the one
-    latent's to the other's. Parallel and opposite latents have no one arc and get the line.
-    """
-    cosine = torch.cosine_similarity(first, second, dim=1)[:, None].clamp(-1, 1)
-    angle = cosine.acos()
-    arc = angle.sin()
-    flat = arc < 1e-6
-    safe = torch.where(flat, 1.0, arc)
-    curved = ((1 - t) * angle).sin() / safe * first + (t * angle).sin() / safe * second
-    return torch.where(flat, lerp(first, second, t), curved)
 
 
 def distances(first: Tensor, second: Tensor, epsilon: float) -> Tensor:
@@ -122,9 +103,9 @@ def trimmed_mean(values: Tensor, share: float) -> tuple[float, Interval]:
 
 
 def compute(question: Question) -> Mapping[str, Finding]:
-    """Path length of as many paths as there are generated samples, up to `PATHS`."""
+    """Path length of as many paths as there are generated samples, up to `MOST`."""
     assert question.path is not None
-    n = min(question.generated.n, PATHS)
+    n = min(question.generated.n, MOST)
     sizes = [min(CHUNK, n - start) for start in range(0, n, CHUNK)]
     parts = []
     for index, size in enumerate(sizes):

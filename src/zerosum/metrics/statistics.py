@@ -142,9 +142,7 @@ def show(space: Space, values: Tensor) -> Tensor:
     return values.float()
 
 
-def look(
-    samples: Shown, network: FeatureNetwork, tell: Callable[[int], None] = lambda seen: None
-) -> Statistics:
+def look(samples: Shown, network: FeatureNetwork, tell: Callable[[int], None] = lambda seen: None) -> Statistics:
     """Show all samples to a network, each once.
 
     Args:

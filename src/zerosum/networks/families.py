@@ -25,6 +25,7 @@ class Family:
         generator: `(space, *, latent, width, norm) -> module`, latents `(n, latent)` to samples.
         critic: `(space, *, width, norm) -> Critic`, samples to scores `(n,)`.
         latent: the usual dimensions of the latent.
+        prior: the usual distribution of latents.
         width: the usual width.
         generator_norm, critic_norm: the usual normalisations.
     """
@@ -35,6 +36,7 @@ class Family:
     width: int
     generator_norm: str
     critic_norm: str
+    prior: str = "normal"
 
 
 def _half_size_critic(space: Space, *, width: int, norm: str) -> Critic:
@@ -44,7 +46,7 @@ def _half_size_critic(space: Space, *, width: int, norm: str) -> Critic:
 
 NETWORKS: dict[str, Family] = {
     "mlp": Family(mlp.Generator, mlp.MLPCritic, 64, 256, "none", "none"),
-    "points": Family(points.Generator, points.PointCritic, 16, 128, "none", "none"),
+    "points": Family(points.Generator, points.PointCritic, 16, 128, "none", "none", "coins"),
     "dcgan": Family(dcgan.Generator, dcgan.DCGANCritic, 64, 64, "batch", "batch"),
     "resnet": Family(resnet.Generator, resnet.ResNetCritic, 128, 64, "batch", "none"),
     "smooth": Family(resnet.Generator, _half_size_critic, 64, 16, "batch", "none"),

@@ -1,11 +1,8 @@
 """Networks for points: distributions with separate modes, much smaller than the space between them.
 
-Two things stand in a plain perceptron's way, and another look at the inputs takes each of them away:
-
-- A continuous map of a connected latent covers separate modes only with bridges between them (Khayatkhoei 2018,
-  Tanielian 2020). Most of the generator's latent counts by its signs alone, so that it may jump from mode to mode.
-- Perceptrons learn low frequencies first (Rahaman 2019). The critic sees its samples through sines and cosines of
-  rising frequency (Tancik 2020), in units of the space's extent.
+Perceptrons learn low frequencies first (Rahaman 2019). The critic sees its samples through sines and cosines of rising
+frequency (Tancik 2020), in units of the space's extent. The generator's part is done by its prior
+(`zerosum.priors.Coins`).
 """
 
 import math
@@ -20,19 +17,7 @@ from zerosum.networks.layers import Output
 from zerosum.networks.layers import norm as normalisation
 from zerosum.spaces import Points, Space
 
-FREE, OCTAVES = 2, 4
-
-
-class Coins(nn.Module):
-    """[z₁, …, z_free, sign(z_free+1), …]: latents `(n, latent)`, of which all but the first ones become coins."""
-
-    def __init__(self, free: int = FREE) -> None:
-        super().__init__()
-        self.free = free
-
-    def forward(self, z: Tensor) -> Tensor:
-        """What is free, and the coins."""
-        return torch.cat([z[:, : self.free], z[:, self.free :].sign()], dim=1)
+OCTAVES = 4
 
 
 class Waves(nn.Module):
@@ -64,12 +49,11 @@ class Scale(nn.Module):
 
 
 class Generator(nn.Sequential):
-    """Coins and `depth` hidden layers of `width` LeakyReLU(0.2) units: latents `(n, latent)` to points `(n, d)`.
+    """`depth` hidden layers of `width` LeakyReLU(0.2) units: latents `(n, latent)` to points `(n, d)`.
 
     Args:
         space: points.
-        latent: dimensions of the latent: two are free, the others are coins. k coins tell 2ᵏ pieces apart; there should
-            be many more pieces than modes, but not so many that each is met too seldom.
+        latent: dimensions of the latent.
         width: units a hidden layer.
         norm: `none` or `batch`, behind every hidden layer.
         depth: hidden layers, at least 1.
@@ -81,7 +65,6 @@ class Generator(nn.Sequential):
     def __init__(self, space: Space, *, latent: int, width: int = 128, norm: str = "none", depth: int = 3) -> None:
         points = as_points(space)
         super().__init__(
-            Coins(),
             *hidden([latent] + [width] * depth, norm),
             nn.Linear(width, points.shape[0]),
             Output(space),

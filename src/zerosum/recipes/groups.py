@@ -10,7 +10,7 @@ from zerosum.errors import choose
 from zerosum.games import PLAYS, Game
 from zerosum.networks import NetworkName, family
 from zerosum.optimizers import Optimizer, OptimizerName
-from zerosum.priors import PriorName
+from zerosum.priors import Prior, PriorName, prior
 from zerosum.recipes.options import Opt
 from zerosum.schedules import Decay, DecayName, Steps, words
 from zerosum.spaces import Space
@@ -98,13 +98,14 @@ class Networks:
     network: Annotated[NetworkName, Opt("Family; auto takes points for points and dcgan for images.")] = "auto"
     width: Annotated[int | None, Opt("Channels at the finest level (mlp: units a layer).", 1, 4096)] = None
     latent_size: Annotated[int | None, Opt("Dimensions of the latent z; by default the family's.", 1, 65536)] = None
-    prior: Annotated[PriorName, Opt("Distribution of z.")] = "normal"
+    prior: Annotated[PriorName, Opt("Distribution of z; auto: normal, and coins for points.")] = "auto"
     generator: nn.Module | None = None
     critic: nn.Module | None = None
 
-    def latent(self, space: Space) -> int:
-        """Dimensions of the latent."""
-        return self.latent_size or family(self.network, space).latent
+    def latents(self, space: Space) -> Prior:
+        """The distribution of latents."""
+        usual = family(self.network, space)
+        return prior(usual.prior if self.prior == "auto" else self.prior, self.latent_size or usual.latent)
 
     def preferring(self, name: NetworkName) -> "Networks":
         """The same with `auto` settled."""

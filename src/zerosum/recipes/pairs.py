@@ -10,7 +10,6 @@ from zerosum.games import Weighted, pair
 from zerosum.losses import ADVERSARIAL, AdversarialName
 from zerosum.networks import Judging, NormName, build, build_conditional
 from zerosum.penalties import spectral_norm
-from zerosum.priors import prior
 from zerosum.recipes.groups import Networks, Play, Rivalry
 from zerosum.schedules import counts
 from zerosum.spaces import Space
@@ -52,7 +51,7 @@ def pair_plan(
     game = pair(
         generator=generator,
         critic=critic,
-        prior=prior(networks.prior, networks.latent(space)),
+        prior=networks.latents(space),
         loss=ADVERSARIAL[loss],
         optimizer=play.optimizer_at(),
         critic_optimizer=play.optimizer_at(critic_lr),
@@ -74,7 +73,7 @@ def make_networks(
     """
     if networks.generator is not None and networks.critic is not None:
         return networks.generator, networks.critic
-    how: dict[str, Any] = {"latent": networks.latent(space), "width": networks.width}
+    how: dict[str, Any] = {"latent": networks.latents(space).size, "width": networks.width}
     how |= {"generator_norm": generator_norm, "critic_norm": critic_norm}
     generator: nn.Module
     critic: nn.Module

@@ -5,30 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from zerosum.draw import Draw
 from zerosum.errors import UserError
-from zerosum.games import Latent, Networks, Sampler
+from zerosum.games import Networks, Sampler
+from zerosum.metrics.path_length import LatentPaths
 from zerosum.metrics.statistics import Shown, show
-from zerosum.priors import Normal
-from zerosum.spaces import Images, Space
+from zerosum.spaces import Space
 from zerosum.training.sampling import CHUNK, Requests, chunks
-
-
-def slerp(first: Tensor, second: Tensor, share: Tensor) -> Tensor:
-    """Spherical interpolation (Shoemake 1985): directions go along the arc, lengths along the line.
-
-    Args:
-        first, second: vectors `(n, d)`.
-        share: how far on the way, `(n, 1)`, in [0, 1].
-    """
-    lengths = [vectors.norm(dim=1, keepdim=True) for vectors in (first, second)]
-    one, other = (vectors / length for vectors, length in zip((first, second), lengths, strict=True))
-    angle = (one * other).sum(1, keepdim=True).clamp(-1 + 1e-6, 1 - 1e-6).acos()
-    direction = one * ((1 - share) * angle).sin() + other * (share * angle).sin()
-    return F.normalize(direction, dim=1) * torch.lerp(lengths[0], lengths[1], share)
 
 
 @dataclass(frozen=True)
@@ -69,46 +54,24 @@ class Generator:
         return Shown(space=self.space, n=n, chunks=pieces, about=about)
 
     @property
-    def path(self) -> "Path | None":
-        """Samples along paths between latents; None where samples are not made from latents alone."""
+    def path(self) -> LatentPaths | None:
+        """Samples along paths between latents; None where samples are not made from latents, or these have no paths.
+
+        A conditional model makes samples of its classes in turn, the same ones in every call.
+        """
         latent = self.sampler.latent
-        return None if latent is None else Path(self, latent)
+        if latent is None or latent.prior.path is None:
+            return None
+        made = latent.make
+
+        def samples(z: Tensor) -> Tensor:
+            batch = self.requests.batch(self.sampler.given, 0, len(z), Draw("path", device=self.device))
+            return made(self.networks, z, batch)
+
+        return LatentPaths(latent.prior, samples, self.space, self.device)
 
     def _labels(self, start: int, n: int, draw: Draw) -> Tensor | None:
         return self.requests.batch("label", start, n, draw).label if self.sampler.given == "label" else None
-
-
-@dataclass(frozen=True)
-class Path:
-    """Samples at two close points on paths between latents; see `zerosum.metrics.core.Paths`."""
-
-    generator: Generator
-    latent: Latent
-
-    @property
-    def interpolation(self) -> str:
-        """`slerp` between normal latents, which keeps them as likely as others, else `lerp`."""
-        return "slerp" if isinstance(self.latent.prior, Normal) else "lerp"
-
-    def __call__(self, n: int, epsilon: float, draw: Draw) -> tuple[Tensor, Tensor]:
-        """`n` samples, and `n` a share `epsilon` of the way further on; of conditional models, of the same classes."""
-        device = self.generator.device
-        first, second = (self.latent.prior(n, draw.sub(end).on(device)) for end in ("from", "to"))
-        share = draw.sub("share").uniform(n, 1, high=1 - epsilon).to(device)
-        return self._samples(first, second, share, draw), self._samples(first, second, share + epsilon, draw)
-
-    def _samples(self, first: Tensor, second: Tensor, share: Tensor, draw: Draw) -> Tensor:
-        between = slerp if self.interpolation == "slerp" else torch.lerp
-        pieces = enumerate(torch.split(between(first, second, share), CHUNK))
-        return torch.cat([self._piece(z, i * CHUNK, draw) for i, z in pieces])
-
-    def _piece(self, z: Tensor, start: int, draw: Draw) -> Tensor:
-        made = self.generator
-        batch = made.requests.batch(made.sampler.given, start, len(z), draw.on(made.device))
-        with torch.no_grad():
-            values = self.latent.make(made.networks, z, batch).float()
-        space = made.space
-        return (space.decode(values) if isinstance(space, Images) else values).cpu()
 
 
 def refuse_not_finite(values: Tensor) -> None:
