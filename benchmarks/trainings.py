@@ -28,5 +28,5 @@ def length_for(seconds: float, recipe: str, **how: Any) -> int:
     while playing < PROBE_SECONDS:
         length = int(length * min(10, max(2, 1.5 * PROBE_SECONDS / playing))) if playing else length
         with training(recipe, length_samples=length, **how) as (run, _):
-            playing = run.log[-1]["seconds"] or 0.0
+            playing = next(line["seconds"] for line in reversed(run.log) if "seconds" in line) or 0.0
     return int(length * seconds / playing)

@@ -13,7 +13,7 @@ settings.register_profile("search", max_examples=2_000, deadline=None)
 settings.load_profile("same")
 """The suite tries the same examples each time; `pytest --hypothesis-profile=search` looks for new ones."""
 
-TIMES = ("seconds", "samples_per_second")
+TIMES = ("seconds", "samples_per_second", "evaluation/seconds")
 DIGITS = {"data": "digits", "resolution": "16", "width": 4, "latent_size": 4}
 POINTS = {"data": "ring", "width": 8, "latent_size": 4}
 TINY: dict[str, dict[str, Any]] = {
@@ -50,7 +50,14 @@ def tiny() -> Callable[..., dict[str, Any]]:
     """Arguments of `zerosum.train`: six rounds of a recipe, `tiny("wgan", length_samples=…)`."""
 
     def arguments(recipe: str, **changes: Any) -> dict[str, Any]:
-        how = {"batch_size": 8, "length_samples": 48, "precision": "float32", "device": "cpu", "progress": False}
+        how = {
+            "batch_size": 8,
+            "length_samples": 48,
+            "precision": "float32",
+            "device": "cpu",
+            "progress": False,
+            "evaluate": "off",
+        }
         cadence = {"report_every_samples": 16, "snapshot_every_samples": 24, "checkpoint_every_samples": 24}
         return {"recipe": recipe, **TINY[recipe], **how, **cadence, **changes}
 

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from zerosum.errors import UserError
 from zerosum.games import Game
 from zerosum.metrics.evaluation import evaluate as judge
 from zerosum.metrics.networks import network, own
+from zerosum.metrics.observer import Evaluating
 from zerosum.metrics.records import Record
 from zerosum.metrics.statistics import FeatureNetwork
 from zerosum.processes import is_first_process
@@ -21,6 +22,8 @@ from zerosum.runs.comparison import Comparison, comparison
 from zerosum.runs.directory import find_run, new_run_directory, read_log, read_plan
 from zerosum.runs.evaluating import Given, matter_of
 from zerosum.runs.evaluations import store
+from zerosum.runs.judging import DataJudge, Wishes, without_variation
+from zerosum.runs.judging import settle as settle_evaluation
 from zerosum.runs.report import write_report
 from zerosum.runs.setup import Setup, settle, split, write_plan
 from zerosum.runs.setup import recommend as recommend_for
@@ -31,7 +34,10 @@ from zerosum.training.engine import Engine
 from zerosum.training.observers import Observer
 from zerosum.training.plan import Plan
 from zerosum.training.position import refuse_other
-from zerosum.training.progress import follow
+from zerosum.training.progress import Progress, follow
+
+WISHES = tuple(field.name for field in fields(Wishes))
+"""Keywords that say how a training is evaluated."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +77,9 @@ class Run:
         """`n` samples, `(n, *shape)`; see `zerosum.sample`."""
         return self.samples(n, **how).values
 
-    def samples(self, n: int = 64, **how: Any) -> Samples:
+    def samples(self, n: int = 64, *, checkpoint: int | str | None = None, **how: Any) -> Samples:
         """`n` samples with their labels and how to save them."""
-        return Trained(self.path, self.game).sample(n, **how)
+        return Trained(self.path, self.game, checkpoint).sample(n, **how)
 
 
 def train(
@@ -86,6 +92,12 @@ def train(
     device: str = "auto",
     devices: int = 1,
     precision: str = "auto",
+    evaluate: str | Sequence[str] = "auto",
+    best: str | None = None,
+    patience: int | None = None,
+    evaluate_every_samples: int | None = None,
+    evaluate_n: int | None = None,
+    evaluate_share: float = 0.05,
     observers: Sequence[Observer] = (),
     progress: bool = True,
     **options: Any,
@@ -102,6 +114,11 @@ def train(
         device: `auto`, `cpu`, `cuda` or `mps`.
         devices: processes on this machine, one device each.
         precision: `auto`, `float32` or `bfloat16`.
+        evaluate: what is measured on the way: `auto`, `off`, or names of metrics; see docs/metrics.md.
+        best: the metric that tells the best checkpoint, which is kept.
+        patience: evaluations without a better one after which the training ends.
+        evaluate_every_samples, evaluate_n: how often, and of how many samples; None: as the time allows.
+        evaluate_share: of the training's time that evaluations may take.
         observers: called at their times.
         progress: whether progress is shown.
         options: of the data (`zerosum.data.DataOptions`) and of the recipe, and `generator` and `critic`, networks of
@@ -113,16 +130,31 @@ def train(
         Interrupted: a signal ended it after a whole round.
     """
     how = {"seed": seed, "device": device, "devices": devices, "precision": precision}
+    wishes = Wishes(
+        evaluate=evaluate,
+        best=best,
+        patience=patience,
+        evaluate_every_samples=evaluate_every_samples,
+        evaluate_n=evaluate_n,
+        evaluate_share=evaluate_share,
+    )
     setup = settle(recipe, data, options, length_samples=length_samples, progress=progress, **how)  # type: ignore[arg-type]
     plan = setup.plan()
+    document = planned(setup, plan, wishes)
     fabric = make_fabric(setup.device, devices, setup.precision)
     refuse_uneven(plan.batch_size, fabric)
     path = new_run_directory(out, setup.name, setup.data.name) if is_first_process() else None
     fabric.launch()
     run = Path(fabric.broadcast(str(path)))
     if fabric.is_global_zero:
-        begin(run, setup.document(plan))
-    return play(setup, plan, run, fabric, observers, progress)
+        begin(run, document)
+    return play(setup, plan, wishes, run, fabric, observers, progress)
+
+
+def planned(setup: Setup, plan: Plan, wishes: Wishes) -> dict[str, Any]:
+    """`plan.json`."""
+    asked = settle_evaluation(wishes, setup.data, plan.game, every_samples=plan.snapshot_every_samples)
+    return setup.document(plan) | {"evaluation": wishes.document(asked)}
 
 
 def begin(run: Path, document: Mapping[str, Any]) -> None:
@@ -138,8 +170,9 @@ def describe(recipe: str | None = None, *, data: Any = "digits", **how: Any) -> 
     """What `train` would do, as the content of `plan.json`; nothing is written."""
     training = ("length_samples", "seed", "device", "devices", "precision")
     settings = {name: how.pop(name) for name in training if name in how}
+    wishes = Wishes(**{name: how.pop(name) for name in WISHES if name in how})
     setup = settle(recipe, data, how, **settings)
-    return setup.document(setup.plan())
+    return planned(setup, setup.plan(), wishes)
 
 
 def resume(
@@ -162,7 +195,8 @@ def resume(
         device, devices: where, if elsewhere than before.
         recipe, data: once more what the run was given, where it came from Python.
         observers, progress: as in `train`.
-        options: are only compared with the run's; another value is refused.
+        options: `evaluate`, `best`, `patience`, `evaluate_every_samples`, `evaluate_n` and `evaluate_share` change how
+            the run is evaluated from here on; others are only compared with the run's, and another value is refused.
 
     Raises:
         UserError: the run cannot be resumed like this; it is as it was.
@@ -172,6 +206,8 @@ def resume(
     own = {name: options.pop(name) for name in ("generator", "critic") if name in options}
     if not document["resumable"] and recipe is None and data is None and not own:
         raise UserError(f"{path} was trained with parts made in Python; resume it from Python with the same parts.")
+    changes = {name: options.pop(name) for name in WISHES if name in options}
+    wishes = replace(Wishes.recorded(document), **changes)
     recorded = document["training"] | document["data"]["options"] | document["options"]
     refuse_other({name: recorded.get(name) for name in options}, {n: as_json(v) for n, v in options.items()})
     training = document["training"]
@@ -189,13 +225,16 @@ def resume(
     )
     plan = setup.plan()
     fabric = make_fabric(setup.device, setup.devices, setup.precision)
+    evaluation = planned(setup, plan, wishes)["evaluation"]
     fabric.launch()
-    return play(setup, plan, path, fabric, observers, progress, again=document)
+    again = document if not changes else document | {"evaluation": evaluation}
+    return play(setup, plan, wishes, path, fabric, observers, progress, again=again)
 
 
 def play(
     setup: Setup,
     plan: Plan,
+    wishes: Wishes,
     run: Path,
     fabric: Any,
     observers: Sequence[Observer],
@@ -205,6 +244,7 @@ def play(
     """Play a plan in a run directory, and write the report whatever happens."""
     main = fabric.is_global_zero
     listener = follow(plan.length_samples, show=progress and main)
+    evaluating = evaluating_observers(setup, plan, wishes, run, fabric, listener)
     engine = Engine(
         plan,
         setup.data,
@@ -212,7 +252,7 @@ def play(
         fabric=fabric,
         seed=setup.seed,
         identity=setup.identity(plan),
-        observers=observers,
+        observers=[*evaluating, *observers],
         listener=listener,
     )
     if again is not None:
@@ -220,7 +260,9 @@ def play(
         refuse_finished(run, engine.position.samples_seen, plan.length_samples)
         listener.samples_seen = engine.position.samples_seen
         if main and again["training"]["length_samples"] != plan.length_samples:
-            write_plan(run, revised(again, engine.position.samples_seen, plan.length_samples))
+            again = revised(again, engine.position.samples_seen, plan.length_samples)
+        if main and again != read_plan(run):
+            write_plan(run, again)
     try:
         with listener, threads(setup.threads) if fabric.world_size == 1 else contextlib.nullcontext():
             engine.play()
@@ -233,6 +275,35 @@ def play(
     return Run(run, plan.game if setup.own else None)
 
 
+def evaluating_observers(
+    setup: Setup, plan: Plan, wishes: Wishes, run: Path, fabric: Any, listener: Progress
+) -> list[Observer]:
+    """What evaluates the training on the way: one observer, or none."""
+    data = without_variation(setup)
+    asked = settle_evaluation(wishes, data, plan.game, every_samples=plan.snapshot_every_samples)
+    if asked is None:
+        return []
+    judge = DataJudge(
+        asked,
+        data,
+        next(iter(plan.game.samplers.values())),
+        seed=setup.seed,
+        device=fabric.device,
+        tick=lambda: listener.update(listener.samples_seen, listener.values),
+    )
+    return [
+        Evaluating(
+            asked,
+            judge,
+            run,
+            length_samples=plan.length_samples,
+            first=fabric.is_global_zero,
+            spread=fabric.broadcast,
+            tell=listener.message,
+        )
+    ]
+
+
 def sample(
     run: str | Path | Run,
     n: int = 64,
@@ -242,6 +313,7 @@ def sample(
     out: str | Path | None = None,
     averaged: bool = True,
     sampler: str | None = None,
+    checkpoint: int | str | None = None,
 ) -> Tensor:
     """Samples of a trained run, `(n, *shape)`, in network values.
 
@@ -253,12 +325,13 @@ def sample(
         out: where to write them: `.png` a grid, `.npz` arrays, no ending a folder with a file a sample.
         averaged: whether the averaged generator makes them, or the live one.
         sampler: which way of sampling, where a game has several (`A2B`, `B2A`).
+        checkpoint: samples seen, `best`, or None for the newest.
 
     Raises:
-        UserError: no such run, class or sampler, or `out` cannot be written.
+        UserError: no such run, class, sampler or checkpoint, or `out` cannot be written.
     """
     opened = run if isinstance(run, Run) else Run(find_run(run))
-    samples = opened.samples(n, seed=seed, label=label, averaged=averaged, sampler=sampler)
+    samples = opened.samples(n, seed=seed, label=label, averaged=averaged, sampler=sampler, checkpoint=checkpoint)
     if out is not None:
         samples.save(Path(out))
     return samples.values

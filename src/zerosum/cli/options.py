@@ -20,6 +20,21 @@ DEVICES = Flag("devices", int, 1, "How many of them; the batch is shared among t
 SEED = Flag("seed", int, 0, "Of all randomness: the same seed gives the same run.")
 PRECISION = Flag("precision", Precision, "auto", "Number format of the networks' work; auto: the fastest safe one.")
 RUN = Flag("run", str | None, None, "A name under runs/, or the path of a run directory.", "RUN", positional=True)
+EVALUATION = [
+    Flag(
+        "evaluate",
+        str,
+        "auto",
+        "Metrics to measure on the way, with commas between them (see zerosum evaluate --list), auto or off.",
+        "auto|off|A,B",
+    ),
+    Flag("best", str | None, None, "The metric that tells the best checkpoint, which is kept; none: the first."),
+    Flag("patience", int | None, None, "Stop after so many evaluations without a better one; none: never."),
+    Flag("evaluate_every_samples", int | None, None, "Between two evaluations; none: as the time allows."),
+    Flag("evaluate_n", int | None, None, "Generated samples that are measured; none: as many as the time allows."),
+    Flag("evaluate_share", float, 0.05, "Share of the training's time that evaluations may take."),
+]
+"""What is measured while training; it does not shape the weights."""
 
 
 def data_flags() -> list[Flag]:

@@ -14,6 +14,7 @@ FLAGS = [
     Flag("label", str | None, None, "Only this class, by name or number."),
     Flag("out", Path | None, None, "A picture (.png), an array (.npz) or a folder (a file a sample); none: a picture."),
     Flag("live", bool, False, "Use the generator as trained last, not its average."),
+    Flag("checkpoint", str | None, None, "best, or samples seen; none: the newest.", "best|NUMBER"),
     Flag("sampler", str | None, None, "Which of the model's samplers (translation has one for each direction)."),
 ]
 
@@ -34,11 +35,12 @@ def run(words: list[str]) -> None:
 def picture_name(values: dict[str, Any]) -> str:
     """A name that tells what was asked for, so that another request does not overwrite it.
 
-    >>> picture_name({"n": 64, "seed": 0, "label": "7", "live": True, "sampler": None})
+    >>> picture_name({"n": 64, "seed": 0, "label": "7", "live": True, "sampler": None, "checkpoint": None})
     'drawn-64-seed-0-label-7-live.png'
     """
     words = ["drawn", str(values["n"]), "seed", str(values["seed"])]
     words += ["label", str(values["label"])] if values["label"] is not None else []
     words += [values["sampler"]] if values["sampler"] else []
     words += ["live"] if values["live"] else []
+    words += ["at", str(values["checkpoint"])] if values["checkpoint"] is not None else []
     return "-".join("".join(c if c.isalnum() else "_" for c in word) for word in words) + ".png"

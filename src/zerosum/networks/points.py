@@ -17,23 +17,31 @@ from zerosum.networks.layers import Output
 from zerosum.networks.layers import norm as normalisation
 from zerosum.spaces import Points, Space
 
-OCTAVES = 4
+OCTAVES = 8
 
 
 class Waves(nn.Module):
-    """[x, sin(π 2ᵏ x), cos(π 2ᵏ x), …] of x = points / extent: `(n, d)` to `(n, d (1 + 2 octaves))`."""
+    """[x, aₖ sin(π 2ᵏ x), aₖ cos(π 2ᵏ x), …] of x = points / extent: `(n, d)` to `(n, d (1 + 2 octaves))`.
+
+    Beyond the fourth octave the amplitude aₖ falls by 2^(-1/4) an octave: with all waves alike the critic is rough before
+    it knows where the modes are.
+    """
 
     frequencies: Tensor
+    amplitudes: Tensor
 
     def __init__(self, extent: float, octaves: int = OCTAVES) -> None:
         super().__init__()
-        self.register_buffer("frequencies", math.pi / extent * 2.0 ** torch.arange(octaves))
+        octave = torch.arange(octaves)
+        self.register_buffer("frequencies", math.pi / extent * 2.0**octave)
+        self.register_buffer("amplitudes", (2.0 ** ((3 - octave) / 4)).clamp_max(1.0))
         self.extent = extent
 
     def forward(self, points: Tensor) -> Tensor:
         """The points and their waves."""
-        phases = (points[:, :, None] * self.frequencies).flatten(1)
-        return torch.cat([points / self.extent, phases.sin(), phases.cos()], dim=1)
+        phases = points[:, :, None] * self.frequencies
+        waves = [(wave * self.amplitudes).flatten(1) for wave in (phases.sin(), phases.cos())]
+        return torch.cat([points / self.extent, *waves], dim=1)
 
 
 class Scale(nn.Module):

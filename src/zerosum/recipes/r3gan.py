@@ -20,8 +20,10 @@ POINTS = {
     "decay_begin": 0.0,
     "decay_to": 0.2,
     "batch_size": 256,
-    "length_samples": 6_144_000,
-    "gamma_begin": 8.0,
+    "length_samples": 7_680_000,
+    "gamma": 1.6e-3,
+    "gamma_begin": 0.064,
+    "burn_in": 1.0,
 }
 
 
@@ -29,7 +31,9 @@ POINTS = {
 def r3gan(
     space: Space,
     *,
-    gamma: Annotated[float, Opt("Weight of R1 and R2; each counts gamma / 2.", 0, 1e6)] = 1.0,
+    gamma: Annotated[
+        float, Opt("Weight of R1 and R2, each counts gamma / 2; of points in units of the space's extent.", 0, 1e6)
+    ] = 1.0,
     gamma_begin: Annotated[
         float | None, Opt("What gamma falls from, in equal ratios, while burning in; none: it stays.", 0, 1e6)
     ] = None,
@@ -43,9 +47,13 @@ def r3gan(
 
     The paper's networks are residual and normalise nothing. Here images are made by a small residual generator that
     keeps its batch normalisation, and judged by a DCGAN critic without any (`--network smooth`); their penalties come
-    every fourth round (`--penalty-every 1` is the paper's). The paper's trainings begin with a larger gamma; so do
-    those on points, which keeps modes from being lost before the critic knows them.
+    every fourth round (`--penalty-every 1` is the paper's).
+
+    Gamma is the square of a length: what is much smaller, the critic does not see. The paper's trainings begin with a
+    larger gamma; on points it falls from the distance of modes to their width, so that first every mode gets its share
+    and then its shape.
     """
+    half = gamma / 2 * (space.extent**2 if isinstance(space, Points) else 1.0)
     fall = Fall(gamma_begin / gamma if gamma_begin and gamma else 1.0, burn_in * play.length_samples)
     return pair_plan(
         space,
@@ -53,7 +61,7 @@ def r3gan(
         play=play,
         rivalry=rivalry,
         loss="relativistic",
-        penalties=[Weighted("r1", r1, gamma / 2, penalty_every), Weighted("r2", r2, gamma / 2, penalty_every)],
+        penalties=[Weighted("r1", r1, half, penalty_every), Weighted("r2", r2, half, penalty_every)],
         critic_norm="none",
         pace={"r1": fall, "r2": fall},
     )

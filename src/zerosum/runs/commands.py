@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,15 @@ from zerosum.runs.directory import Plan
 
 TRAINING = ("length_samples", "seed", "device", "devices", "precision")
 """What of `plan["training"]` is given on the command line; the rest belongs to the recipe."""
+EVALUATION = ("evaluate", "best", "patience", "evaluate_every_samples", "evaluate_n", "evaluate_share")
+"""What of `plan["evaluation"]` is given: the rest came of it."""
 
 
 def options(plan: Plan) -> dict[str, Any]:
-    """Every option of a run as `zerosum.train` takes them: training, data, recipe."""
+    """Every option of a run as `zerosum.train` takes them: training, data, recipe, evaluation."""
     training: dict[str, Any] = {name: plan["training"][name] for name in TRAINING if name in plan["training"]}
-    return {**training, **plan["data"].get("options", {}), **plan["options"]}
+    evaluation = {name: plan["evaluation"][name] for name in EVALUATION if name in plan.get("evaluation", {})}
+    return {**training, **plan["data"].get("options", {}), **plan["options"], **evaluation}
 
 
 def defaults(plan: Plan) -> dict[str, Any]:
@@ -23,10 +26,12 @@ def defaults(plan: Plan) -> dict[str, Any]:
     from zerosum.data import DataOptions
     from zerosum.recipes import names, recipe
     from zerosum.recipes.options import options as options_of
+    from zerosum.runs.judging import Wishes
 
     data: dict[str, Any] = {field.name: field.default for field in fields(DataOptions)}
     own = options_of(recipe(plan["recipe"]), plan["data"].get("kind")) if plan["recipe"] in names() else {}
-    return data | {name: option.default for name, option in own.items() if name not in TRAINING}
+    usual = {name: option.default for name, option in own.items() if name not in TRAINING}
+    return data | usual | asdict(Wishes())
 
 
 def train_command(plan: Plan) -> str:

@@ -269,19 +269,24 @@ def charts(logs: dict[str, list[Line]]) -> tuple[list[float], list[Chart]]:
     seen = [line["samples_seen"] or 0.0 for log in lines.values() for line in log]
     moments = evenly_between(min(seen), max(seen)) if seen else []
     keys = dict.fromkeys(key for log in lines.values() for line in log for key in line if key not in NOT_CURVES)
-    values = {key: {name: [line.get(key) for line in log] for name, log in lines.items()} for key in keys}
+    having = {key: {name: [line for line in log if key in line] for name, log in lines.items()} for key in keys}
+    values = {key: {name: [line[key] for line in log] for name, log in of.items()} for key, of in having.items()}
     shown = [key for key in keys if not is_setting(key) or len({v for of in values[key].values() for v in of}) > 1]
-    axes = {name: [line["samples_seen"] or 0.0 for line in log] for name, log in lines.items()}
     found = [
         Chart(
             title if title == label else f"{title}: {label}",
             "",
-            {name: read_off(axes[name], values[key][name], moments) for name in lines},
+            {name: read_off(axis(having[key][name]), values[key][name], moments) for name in lines},
         )
         for title, _, group in grouped(shown)
         for key, label in group.items()
     ]
     return moments, found
+
+
+def axis(lines: Sequence[Line]) -> list[float]:
+    """When lines were written, as samples seen."""
+    return [line["samples_seen"] or 0.0 for line in lines]
 
 
 def evenly_between(first: float, last: float) -> list[float]:

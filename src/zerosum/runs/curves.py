@@ -1,20 +1,23 @@
 """The figures of a log, grouped into charts a person can read at a glance.
 
 A key with a slash is `phase/term`: a loss term of a phase, or the gradient norm of its players. `control/…` and the
-learning rate are settings, shown only where they change. Other keys are what observers watch.
+learning rate are settings, shown only where they change. `metric/…` was measured on samples, more rarely than the rest
+is logged, so that these charts have a horizontal axis of their own. Other keys are what observers watch.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from zerosum.metrics.observer import PREFIX, SECONDS
 from zerosum.runs.directory import Line
 
 POINTS = 1_000
 """At most so many points of a curve stand in the page; more than a screen has pixels serve nobody."""
 
-NOT_CURVES = {"samples_seen", "seconds"}
+NOT_CURVES = {"samples_seen", "seconds", SECONDS}
 BELIEFS = {"d_real": "D(x)", "d_fake": "D(G(z))"}
 NOTES = {
+    -1: "Measured on samples of the averaged generator.",
     0: "What each player lowers against the other.",
     1: "Its mean output on real and on generated samples; they meet when it cannot tell.",
     2: "Penalties and further losses, as they enter the sum.",
@@ -32,23 +35,38 @@ class Chart:
         title: what is shown.
         note: how to read it.
         curves: label -> values, one for each point of the horizontal axis; None leaves a gap.
+        x: its own horizontal axis; None: that of all.
+        marked: a moment that stands out, as samples seen.
     """
 
     title: str
     note: str
     curves: dict[str, list[float | None]]
+    x: list[float | None] | None = None
+    marked: int | None = None
 
 
-def charts(log: Sequence[Line]) -> tuple[list[float | None], list[Chart]]:
-    """The horizontal axis (samples seen) and all charts of a log, in the order of reading."""
-    lines = thin(log)
+def charts(log: Sequence[Line], best: int | None = None) -> tuple[list[float | None], list[Chart]]:
+    """The horizontal axis (samples seen) and all charts of a log, in the order of reading.
+
+    Args:
+        log: its lines.
+        best: samples seen by the best checkpoint; marked where metrics are shown.
+    """
+    measured, lines = (thin([line for line in log if is_measured(line) is wanted]) for wanted in (True, False))
+    axes = [[line.get("samples_seen") for line in part] for part in (measured, lines)]
+    own = [replace(chart, x=axes[0], marked=best) for chart in drawn(measured)]
+    return axes[1], [*own, *drawn(lines)]
+
+
+def drawn(lines: Sequence[Line]) -> list[Chart]:
+    """A chart for every group of keys."""
     columns = {key: [line.get(key) for line in lines] for line in lines for key in line if key not in NOT_CURVES}
     shown = [key for key, values in columns.items() if not is_setting(key) or len(set(values)) > 1]
-    found = [
+    return [
         Chart(title, note, {label: columns[key] for key, label in group.items()})
         for title, note, group in grouped(shown)
     ]
-    return [line.get("samples_seen") for line in lines], found
 
 
 def grouped(keys: Iterable[str]) -> list[tuple[str, str, dict[str, str]]]:
@@ -69,6 +87,8 @@ def placed(key: str) -> tuple[int, str, str]:
     ((0, 'Adversarial losses', 'D/adversarial'), (2, 'Other terms of D', 'D_r1/r1'))
     """
     phase, _, term = key.rpartition("/")
+    if key.startswith(PREFIX):
+        return -1, key.removeprefix(PREFIX), key.removeprefix(PREFIX)
     if key == "samples_per_second":
         return 6, "Speed", "samples/s"
     if is_setting(key):
@@ -82,6 +102,11 @@ def placed(key: str) -> tuple[int, str, str]:
     if term == "adversarial":
         return 0, "Adversarial losses", key
     return 2, f"Other terms of {phase.split('_')[0]}", key
+
+
+def is_measured(line: Line) -> bool:
+    """Whether a line of the log is of an evaluation."""
+    return any(key.startswith(PREFIX) for key in line)
 
 
 def is_setting(key: str) -> bool:

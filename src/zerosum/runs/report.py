@@ -4,10 +4,12 @@ The page holds everything it needs (pictures as data URIs, style and script inli
 opens from a file.
 """
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from zerosum.metrics.observer import NAME
 from zerosum.runs.commands import evaluate_command, resume_command, sample_command, train_call, train_command
 from zerosum.runs.curves import charts
 from zerosum.runs.evaluations import latest
@@ -15,6 +17,7 @@ from zerosum.runs.figures import features, figure, interval
 from zerosum.runs.pages import data_of_picture, environment, write_page
 from zerosum.runs.pictures import data_uri, evenly, size
 from zerosum.runs.state import State, duration, read_state
+from zerosum.runs.summary import evaluation
 
 PIXELATED_BELOW = 700
 """Grids narrower than this are enlarged without smoothing: a reader wants to see the samples' own pixels."""
@@ -70,10 +73,23 @@ def _tables(state: State) -> dict[str, dict[str, Any]]:
         "Options": plan["options"],
         "Data": {name: value for name, value in data.items() if value != []},
         "Training": plan["training"],
+        "Evaluation on the way": _evaluation(state),
         "Versions": plan.get("versions", {}),
         "Changes of plan": revisions,
     }
     return {title: rows for title, rows in found.items() if rows}
+
+
+def _evaluation(state: State) -> dict[str, Any]:
+    """What was measured while training, and what the figures depend on."""
+    try:
+        record = json.loads((state.path / NAME).read_text())
+        pace = record["pace"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return evaluation(state.plan)
+    conditions = pace.get("conditions", {})
+    facts = {name: pace.get(name) for name in ("n", "every_samples", "why", "seconds")}
+    return evaluation(state.plan) | facts | {name: value for name, value in conditions.items() if value}
 
 
 def _pictures(state: State) -> dict[str, Any]:
@@ -108,7 +124,7 @@ def _metrics(state: State) -> list[dict[str, Any]]:
 
 
 def _curves(state: State) -> dict[str, Any]:
-    samples_seen, found = charts(state.log)
+    samples_seen, found = charts(state.log, state.best)
     return {"x": samples_seen, "charts": [asdict(chart) for chart in found]}
 
 

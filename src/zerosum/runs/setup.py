@@ -41,6 +41,7 @@ class Setup:
         name: of the recipe.
         given: options of the recipe, flat.
         data: opened.
+        source: what the data was opened from.
         data_options: how it was prepared.
         seed, device, devices, precision, threads: how it is played; all of it is settled.
         own: whether something came from Python that no file can describe (networks, a game, a data set), so that
@@ -51,6 +52,7 @@ class Setup:
     name: str
     given: Mapping[str, Any]
     data: Data
+    source: Any
     data_options: DataOptions
     seed: int
     device: str
@@ -160,6 +162,7 @@ def settle(
         name=name if isinstance(name, str) else getattr(name, "__name__", type(name).__name__.lower()),
         given=given,
         data=opened,
+        source=data,
         data_options=data_options,
         seed=seed,
         device=device,

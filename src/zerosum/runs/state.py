@@ -1,11 +1,15 @@
 """How far a run has come, read from its plan, log and pictures."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from zerosum.metrics.observer import PREFIX
 from zerosum.metrics.records import Record
 from zerosum.runs import evaluations
 from zerosum.runs.directory import Line, Plan, read_log, read_notes, read_plan
+from zerosum.training.checkpoints import STATE
 
 SCALES = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s"))
 
@@ -22,6 +26,7 @@ class State:
         snapshots: samples seen -> grid of generated samples, oldest first.
         checkpoints: directories, oldest first.
         records: what evaluations found, oldest first.
+        best: samples seen by the best checkpoint; None where none was kept as such.
     """
 
     path: Path
@@ -31,6 +36,7 @@ class State:
     snapshots: dict[int, Path]
     checkpoints: list[Path]
     records: list[Record] = field(default_factory=list)
+    best: int | None = None
 
     @property
     def name(self) -> str:
@@ -71,6 +77,11 @@ class State:
         path = self.path / "samples" / "real.png"
         return path if path.is_file() else None
 
+    def at(self, samples_seen: int) -> Line:
+        """The metrics that were logged after so many samples."""
+        lines = [line for line in self.log if line["samples_seen"] == samples_seen]
+        return {name: value for line in lines for name, value in line.items() if name.startswith(PREFIX)}
+
     def last(self, name: str) -> float | None:
         """The last value logged under `name`."""
         return next((line[name] for line in reversed(self.log) if line.get(name) is not None), None)
@@ -85,7 +96,27 @@ def read_state(run: Path) -> State:
     snapshots = dict(sorted((int(path.stem), path) for path in (run / "samples").glob("*.png") if path.stem.isdigit()))
     found = [path for path in (run / "checkpoints").glob("*") if path.is_dir() and path.name.isdigit()]
     checkpoints = sorted(found, key=lambda path: int(path.name))
-    return State(run, read_plan(run), read_log(run), read_notes(run), snapshots, checkpoints, evaluations.read(run))
+    return State(
+        run,
+        read_plan(run),
+        read_log(run),
+        read_notes(run),
+        snapshots,
+        checkpoints,
+        evaluations.read(run),
+        best_of(checkpoints),
+    )
+
+
+def best_of(checkpoints: Sequence[Path]) -> int | None:
+    """What the newest of the checkpoints that can be read calls the best; the weights are not looked at."""
+    for path in reversed(checkpoints):
+        try:
+            best = json.loads((path / STATE).read_text())["best"]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        return best if isinstance(best, int) else None
+    return None
 
 
 def duration(seconds: float) -> str:

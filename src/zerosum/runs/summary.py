@@ -7,14 +7,15 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from zerosum.metrics.observer import PREFIX, SECONDS, plain
 from zerosum.runs.commands import evaluate_command, resume_command, sample_command, short
-from zerosum.runs.curves import is_setting
-from zerosum.runs.directory import Plan
+from zerosum.runs.curves import is_measured, is_setting
+from zerosum.runs.directory import Line, Plan
 from zerosum.runs.evaluations import latest
-from zerosum.runs.figures import records_table
+from zerosum.runs.figures import figure, records_table
 from zerosum.runs.state import State, duration, read_state
 
-HIDDEN = {"samples_seen", "seconds", "samples_per_second"}
+HIDDEN = {"samples_seen", "seconds", "samples_per_second", SECONDS}
 
 
 def summary(run: Path) -> RenderableType:
@@ -37,7 +38,18 @@ def plan_tables(plan: Plan) -> RenderableType:
         table("data options", data.get("options", {})),
         table("training", plan["training"]),
         table("options", plan["options"]),
+        table("evaluation", evaluation(plan)),
     )
+
+
+def evaluation(plan: Plan) -> dict[str, Any]:
+    """What is measured on the way."""
+    said = plan.get("evaluation", {})
+    settled = said.get("settled")
+    if not settled:
+        return {"evaluate": "off"} if said else {}
+    own = {name: value for name, value in said.items() if name not in ("settled", "best", "evaluate")}
+    return {**settled, **own}
 
 
 def table(title: str, rows: Mapping[str, Any]) -> RenderableType:
@@ -62,13 +74,29 @@ def _progress(state: State) -> RenderableType:
             "time": duration(state.last("seconds") or 0.0),
             "samples/s": short(state.last("samples_per_second")),
             "checkpoints": ", ".join(path.name.lstrip("0") or "0" for path in state.checkpoints) or "none",
-        },
+        }
+        | _best(state),
     )
 
 
+def _best(state: State) -> dict[str, str]:
+    """The best checkpoint with the metric that tells it, where one was kept."""
+    if state.best is None:
+        return {}
+    named = ((state.plan.get("evaluation") or {}).get("settled") or {}).get("best")
+    figures = [
+        f"{name.removeprefix(PREFIX)} {figure(value)}"
+        for name, value in state.at(state.best).items()
+        if plain(name) == named
+    ]
+    return {"best": " · ".join([f"{state.best:,}", *figures])}
+
+
 def _figures(state: State) -> RenderableType:
-    last = state.log[-1] if state.log else {}
-    figures = {name: value for name, value in last.items() if name not in HIDDEN and not is_setting(name)}
+    latest: Line = {}
+    for measured in (False, True):
+        latest |= next((line for line in reversed(state.log) if is_measured(line) is measured), {})
+    figures = {name: value for name, value in latest.items() if name not in HIDDEN and not is_setting(name)}
     return table("last figures", {n: "not finite" if value is None else f"{value:.4g}" for n, value in figures.items()})
 
 

@@ -161,11 +161,10 @@ class Engine:
     def _pause(self, leaving: bool) -> None:
         """Whatever is due after a round, and everything after the last one; the checkpoint comes when all is told."""
         last = self.position.samples_seen >= self.plan.length_samples
-        if last or self._due(self.plan.report_every_samples):
-            self._report()
+        line = self._report() if last or self._due(self.plan.report_every_samples) else {}
         self.listener.update(self.position.samples_seen, self.position.values)
         due = [observer for observer in self.observers if last or self._due(observer.every_samples)]
-        self._observe(due)
+        self._observe(due, line)
         if self.stop:
             self._observe([observer for observer in self.observers if observer not in due])
         if last or leaving or self.stop or self.save_asked or self._due(self.plan.checkpoint_every_samples):
@@ -175,7 +174,8 @@ class Engine:
         seen = self.position.samples_seen
         return seen // every > (seen - self.plan.batch_size) // every
 
-    def _report(self) -> None:
+    def _report(self) -> dict[str, float]:
+        """The figures since the last report, a new line of the log."""
         self._check()
         position, before = self.position, self.position.values
         samples, seconds = position.samples_seen, position.seconds
@@ -189,8 +189,7 @@ class Engine:
             **{f"learning_rate/{name}": mover.rate for name, mover in position.movers.items()},
         }
         position.tally.clear()
-        if self.journal:
-            self.journal.report(position.values)
+        return position.values
 
     def _over_processes(self, means: dict[str, float]) -> dict[str, float]:
         if self.fabric.world_size == 1:
@@ -215,25 +214,26 @@ class Engine:
 
     # --- observers ---
 
-    def _observe(self, observers: Sequence[Observer]) -> None:
-        if not observers:
-            return
-        if self.position.tally.columns:
+    def _observe(self, observers: Sequence[Observer], line: Mapping[str, float] | None = None) -> None:
+        """Let observers look, write what they found behind the figures of `line`, and then do what they ask for."""
+        if observers and self.position.tally.columns:
             self._check()
         state = self._state()
-        for observer in observers:
-            report = observer(state)
-            self._take(report)
+        reports = [observer(state) for observer in observers]
+        self._write(dict(line or {}), reports)
+        for report in reports:
             for request in report.requests:
                 self._fulfil(request)
 
-    def _take(self, report: Report) -> None:
+    def _write(self, line: dict[str, float], reports: Sequence[Report]) -> None:
         if not self.journal:
             return
-        for name, picture in report.pictures.items():
-            self.journal.picture(name, picture)
-        if report.values:
-            self.journal.report({"samples_seen": self.position.samples_seen, **report.values})
+        for report in reports:
+            line |= report.values
+            for name, picture in report.pictures.items():
+                self.journal.picture(name, picture)
+        if line:
+            self.journal.report({"samples_seen": self.position.samples_seen, **line})
 
     def _fulfil(self, request: Request) -> None:
         match request:

@@ -169,11 +169,11 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Trainings of two steps; the list says which took place."""
     took_place: list[str] = []
 
-    def classifier(*given: Tensor, classes: int) -> Classifier:
+    def classifier(*given: Tensor, classes: int, steps: int) -> Classifier:
         took_place.append("classifier")
         return train_classifier(*given, classes=classes, steps=2)
 
-    def self_supervised(shown: Tensor) -> Trained:
+    def self_supervised(shown: Tensor, *, steps: int) -> Trained:
         took_place.append("self-supervised")
         return train_self_supervised(shown, steps=2)
 

@@ -28,7 +28,7 @@ FEATURES = 128
 SIDE = 64
 """Larger images are made smaller first."""
 AT_ONCE = 500
-BATCH = 128
+BATCH, STEPS = 128, 300
 TEMPERATURE = 0.2
 VARIED = Augmentation(shift=0.06, rotate=10, scale=0.1, shear=0.1)
 """What training images go through for the classifier: no more than leaves every class what it is."""
@@ -141,7 +141,7 @@ class Classifier(Trained):
         return self.logits(shown).argmax(1)
 
 
-def train_classifier(shown: Tensor, labels: Tensor, *, classes: int, seed: int = 0, steps: int = 300) -> Classifier:
+def train_classifier(shown: Tensor, labels: Tensor, *, classes: int, seed: int = 0, steps: int = STEPS) -> Classifier:
     """Train a classifier: AdamW, one cycle of the learning rate, smoothed labels, images slightly varied.
 
     Args:
@@ -167,7 +167,7 @@ def train_classifier(shown: Tensor, labels: Tensor, *, classes: int, seed: int =
     return Classifier(trunk, tuple(shown.shape[1:]), head=head)
 
 
-def train_self_supervised(shown: Tensor, *, seed: int = 0, steps: int = 300) -> Trained:
+def train_self_supervised(shown: Tensor, *, seed: int = 0, steps: int = STEPS) -> Trained:
     """Train by contrast: of all views in a batch, find the other view of the same image (SimCLR).
 
     Args:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
@@ -28,6 +29,7 @@ from zerosum.errors import UserError
 from zerosum.metrics.networks.classifier import (
     FEATURES,
     SIDE,
+    STEPS,
     Classifier,
     Trained,
     train_classifier,
@@ -43,6 +45,7 @@ VERSION = 1
 MOST = 10_000
 """Training samples that are taken, evenly spaced."""
 _AT_ONCE = 250
+_FEW_STEPS = 10
 
 
 def classifier_for(data: Data, *, cache: Path | None = None, device: torch.device | str = "cpu") -> Trained:
@@ -58,11 +61,28 @@ def classifier_for(data: Data, *, cache: Path | None = None, device: torch.devic
     """
     if not isinstance(data.space, Images):
         raise UserError(f"A classifier looks at images; {data.name!r} has {data.space.kind}. Use the network 'raw'.")
-    folder = Path(cache) / "features" if cache is not None else default_root().parent / "features"
-    place = folder / f"{_key(data)}.safetensors"
+    place = _place(data, cache)
     found = _opened(place) or _stored(_trained(data), place)
     found.learned.to(device)
     return found
+
+
+def preparation_seconds(data: Data, *, cache: Path | None = None) -> float:
+    """How long `classifier_for` may take, about, from a few steps of training; 0 where the network is kept."""
+    if _place(data, cache).is_file():
+        return 0.0
+    begin = time.monotonic()
+    shown, labels = training_samples(data)
+    taken = time.monotonic() - begin
+    for _ in range(2):  # the first time pays for what is done only once
+        begin = time.monotonic()
+        _learned(data, shown, labels, _FEW_STEPS)
+    return taken + (time.monotonic() - begin) * STEPS / _FEW_STEPS
+
+
+def _place(data: Data, cache: Path | None) -> Path:
+    folder = Path(cache) / "features" if cache is not None else default_root().parent / "features"
+    return folder / f"{_key(data)}.safetensors"
 
 
 def _key(data: Data) -> str:
@@ -72,14 +92,15 @@ def _key(data: Data) -> str:
 def _trained(data: Data) -> Trained:
     """Trained on images as a person would get them, made small at once to spare memory."""
     shown, labels = training_samples(data)
-    network: Trained
-    if labels is None:
-        network = train_self_supervised(shown)
-    else:
-        classes = max(len(data.space.classes), int(labels.max()) + 1)
-        network = train_classifier(shown, labels, classes=classes)
     named = data.space.classes if labels is not None else ()
-    return replace(network, shape=tuple(data.space.shape), classes=named)
+    return replace(_learned(data, shown, labels, STEPS), shape=tuple(data.space.shape), classes=named)
+
+
+def _learned(data: Data, shown: Tensor, labels: Tensor | None, steps: int) -> Trained:
+    if labels is None:
+        return train_self_supervised(shown, steps=steps)
+    classes = max(len(data.space.classes), int(labels.max()) + 1)
+    return train_classifier(shown, labels, classes=classes, steps=steps)
 
 
 def training_samples(data: Data) -> tuple[Tensor, Tensor | None]:

@@ -121,8 +121,9 @@ function card(parent, chart) {
   return { root, svg, legend, chart };
 }
 
-function draw({ svg, legend, chart }, weight, wantsLog) {
-  const xs = curves.x, names = Object.keys(chart.curves);
+function draw({ svg, legend, chart }, smoothing, wantsLog) {
+  const weight = chart.x ? 0 : smoothing; /* what is measured rarely is shown as it is */
+  const xs = chart.x ?? curves.x, names = Object.keys(chart.curves);
   const width = svg.clientWidth || 440;
   const all = Object.values(chart.curves).flat();
   const log = wantsLog && all.every((v) => v === null || v > 0);
@@ -149,6 +150,11 @@ function draw({ svg, legend, chart }, weight, wantsLog) {
     element(plot, "path", { class: "curve", stroke, d: path(xs, smooth, X, Y) });
     return smooth;
   });
+  if (xs.includes(chart.marked)) {
+    element(svg, "line", { class: "mark", x1: X(chart.marked), x2: X(chart.marked), y1: TOP, y2: HEIGHT - BOTTOM });
+    const left = X(chart.marked) > width / 2;
+    element(svg, "text", { x: X(chart.marked) + (left ? -5 : 5), y: TOP + 12, "text-anchor": left ? "end" : "start" }, "best");
+  }
   const hair = element(svg, "line", { class: "hair", y1: TOP, y2: HEIGHT - BOTTOM });
   const read = (i) => {
     legend.replaceChildren();
