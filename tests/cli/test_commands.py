@@ -1,6 +1,7 @@
 """What the commands make of words, with the façade replaced by a recorder."""
 
 import signal
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,8 +9,10 @@ import pytest
 
 from zerosum import api
 from zerosum.cli import COMMANDS, main
+from zerosum.cli.options import EVALUATION
 from zerosum.cli.train_command import named_recipe, named_value
 from zerosum.errors import Interrupted, TrainingFailed, UserError
+from zerosum.runs.judging import Wishes
 
 RECIPES = ["gan", "dcgan", "wgan-gp"]
 
@@ -34,6 +37,22 @@ def test_train_passes_on_what_was_given(calls):
     assert main(line.split()) == 0
     expected = {"recipe": "gan", "data": "ring", "lr": 1e-3, "betas": (0.0, 0.9), "flip": True, "seed": 4}
     assert calls == [("train", (), expected | {"length_samples": 99, "out": "x"})]
+
+
+def test_train_and_resume_pass_on_how_to_evaluate(calls):
+    words = (
+        "--evaluate kid,fd --best fd --patience 3 --evaluate-n 500 --evaluate-every-samples 100 --evaluate-share 0.1"
+    )
+    expected = {"evaluate": "kid,fd", "best": "fd", "patience": 3, "evaluate_n": 500, "evaluate_every_samples": 100}
+    assert main(["train", "gan", *words.split()]) == 0
+    assert main(["resume", "stored", *words.split()]) == 0
+    for _, _, how in calls:
+        assert {name: how[name] for name in expected} == expected
+        assert how["evaluate_share"] == 0.1
+
+
+def test_the_usual_evaluation_is_that_of_the_facade():
+    assert {flag.name: flag.default for flag in EVALUATION} == asdict(Wishes())
 
 
 def test_train_without_a_recipe_takes_the_one_that_suits(calls):
@@ -115,12 +134,14 @@ def test_sample_passes_on_everything(calls):
                 "--live",
                 "--sampler",
                 "A2B",
+                "--checkpoint",
+                "best",
             ]
         )
         == 0
     )
     expected = {"n": 7, "seed": 2, "label": "three", "out": Path("a.npz"), "averaged": False, "sampler": "A2B"}
-    assert calls == [("sample", (Path("runs/stored"),), expected)]
+    assert calls == [("sample", (Path("runs/stored"),), expected | {"checkpoint": "best"})]
 
 
 def test_sample_finds_a_place_of_its_own(calls, capsys):

@@ -74,6 +74,7 @@ def runs(tmp_path_factory):
     data = dict.fromkeys(trained, "digits") | {"cyclegan-glyphs-sans-serif-1": "glyphs:sans-serif"}
     for name, source in data.items():
         how = {"width": 4, "length_samples": 8, "batch_size": 8, "device": "cpu", "progress": False}
+        how |= {"evaluate": "kid", "evaluate_n": 10, "evaluate_every_samples": 8} if name == "first" else {}
         recipe = trained.get(name, "cyclegan")
         zerosum.train(recipe, data=source, out=folder / "runs" / name, **how)
     return folder

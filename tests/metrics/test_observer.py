@@ -320,7 +320,9 @@ def test_evaluation_changes_nothing_of_the_training(train, content, recipe):
     assert random.getstate() == before[3]
     assert [line["samples_seen"] for line in measured(run)] == [16, 32, 48]
     assert all(line[SECONDS] >= 0 for line in measured(run))
-    assert [line for line in judged["log"] if not any(n.startswith("metric/") for n in line)] == plain["log"]
+    assert [{name: line[name] for name in line if not name.startswith("metric/")} for line in judged["log"]] == plain[
+        "log"
+    ]
     files = [name for name in plain if name in judged and name.endswith((".safetensors", ".png"))]
     assert {"checkpoints/000000048/model.safetensors", "samples/000000048.png"} < set(files)
     assert [name for name in files if judged[name] != plain[name]] == []
@@ -399,7 +401,7 @@ def test_a_short_training_is_not_evaluated_unless_asked(train):
 
 def test_translation_is_evaluated_with_as_many_samples_as_there_are(train):
     run = train("cyclegan", "run", evaluate="kid", length_samples=16, evaluate_n=20, evaluate_every_samples=16)
-    assert set(measured(run)[0]) == {"samples_seen", "metric/kid[self-supervised]", SECONDS}
+    assert [name for name in measured(run)[0] if name.startswith("metric/")] == ["metric/kid[self-supervised]"]
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ def game_of(tiny, name: str, **changes):
     """The game that a tiny training would play."""
     how = tiny(name, **changes)
     recipe, data = how.pop("recipe"), how.pop("data")
-    played = {"precision", "device", "progress"}
+    played = {"precision", "device", "progress", "evaluate"}
     return settle(recipe, data, {key: value for key, value in how.items() if key not in played}).plan().game
 
 

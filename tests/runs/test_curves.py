@@ -46,3 +46,16 @@ def test_thinning_keeps_the_ends_and_the_gaps(values, points):
     assert len(thinned) <= points
     assert thinned[-1]["samples_seen"] == len(values)
     assert (None in values) == any(line["a"] is None for line in thinned)
+
+
+def test_metrics_come_first_on_an_axis_of_their_own_and_leave_no_gaps_in_the_others():
+    log = [{"samples_seen": n, "D/adversarial": float(n)} for n in (1, 2, 3, 4)]
+    log[1] |= {"metric/kid[raw]": 0.5, "evaluation/seconds": 0.1}
+    log.append({"samples_seen": 5, "metric/kid[raw]": 0.25, "evaluation/seconds": 0.1})
+    x, found = charts(log, best=5)
+    assert x == [1, 2, 3, 4]
+    assert [(chart.title, chart.x, chart.marked) for chart in found] == [
+        ("kid[raw]", [2, 5], 5),
+        ("Adversarial losses", None, None),
+    ]
+    assert [list(chart.curves.values()) for chart in found] == [[[0.5, 0.25]], [[1.0, 2.0, 3.0, 4.0]]]

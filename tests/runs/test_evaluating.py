@@ -119,7 +119,7 @@ def test_data_from_python_must_be_given_again(tmp_path):
 def test_a_game_from_python_is_judged_while_it_lives(tmp_path):
     generator = torch.nn.Linear(4, 2)
     critic = torch.nn.Sequential(torch.nn.Linear(2, 1))
-    how = {name: value for name, value in TINY.items() if name != "width"} | {"latent_size": 4}
+    how = {name: value for name, value in TINY.items() if name != "width"} | {"latent_size": 4, "prior": "normal"}
     run = zerosum.train("wgan", data="ring", generator=generator, critic=critic, out=tmp_path / "run", **how)
     found = zerosum.evaluate(run, metrics=["modes", "path_length"], n=100, progress=False)
     assert [record.metric for record in found] == ["path_length[raw]", "modes"]

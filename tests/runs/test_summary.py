@@ -25,6 +25,31 @@ def test_a_summary_tells_what_how_far_and_where(make_run):
     assert "0.5, 0.999" in text
 
 
+def test_the_best_checkpoint_is_told_with_the_metric_that_tells_it(make_run):
+    log = [{"samples_seen": n, "metric/kid[raw]": 0.5 / n, "metric/fd[raw]": 7.0} for n in (1, 2)]
+    settled = {"settled": {"metrics": ["kid", "fd"], "best": "kid"}}
+    run = make_run(log=[*log, {"samples_seen": 3, "d_real": 0.25}], evaluation={"evaluate": "auto", **settled})
+    (run / "checkpoints" / "000000002").mkdir(parents=True)
+    (run / "checkpoints" / "000000002" / "state.json").write_text('{"best": 2}')
+    (run / "checkpoints" / "000000003").mkdir()
+    text = text_of(run)
+    assert "2 · kid[raw] 0.25" in text
+    assert [line.split() for line in text.splitlines() if "fd[raw]" in line or "d_real" in line] == [
+        ["d_real", "0.25"],
+        ["metric/fd[raw]", "7"],
+    ]
+    assert "evaluation" in text
+
+
+def test_the_command_repeats_how_to_evaluate(make_run):
+    said = {"evaluate": "kid", "best": None, "patience": 4, "evaluate_every_samples": None, "evaluate_n": None}
+    run = make_run(evaluation=said | {"evaluate_share": 0.05, "settled": None})
+    command = train_command(read_plan(run))
+    assert "--evaluate kid --patience 4" in command
+    assert "--evaluate-share" not in command
+    assert "patience=4" in train_call(read_plan(run))
+
+
 def test_long_paths_are_not_broken(make_run):
     run = make_run("a-name-so-long-that-a-terminal-of-sixty-columns-would-have-to-break-it", snapshots=(10,))
     assert str(run / "samples" / "000000010.png") in text_of(run)

@@ -35,7 +35,7 @@ LACKS: dict[Need, str] = {
     "points": "the samples are no points",
     "modes": "the modes of the reference are not known, as they are of ring, grid and grid100",
     "train": "it is not known what the generator was trained on",
-    "generator": "it needs a run whose generator has latents, not samples alone",
+    "generator": "it needs a run whose generator has latents with ways between them (no coins), not samples alone",
 }
 """Why a metric cannot be had."""
 

@@ -23,8 +23,8 @@ OCTAVES = 8
 class Waves(nn.Module):
     """[x, aₖ sin(π 2ᵏ x), aₖ cos(π 2ᵏ x), …] of x = points / extent: `(n, d)` to `(n, d (1 + 2 octaves))`.
 
-    Beyond the fourth octave the amplitude aₖ falls by 2^(-1/4) an octave: with all waves alike the critic is rough before
-    it knows where the modes are.
+    Beyond the fourth octave the amplitude aₖ falls by 2^(-1/4) an octave: with all waves alike the critic is rough
+    before it knows where the modes are.
     """
 
     frequencies: Tensor

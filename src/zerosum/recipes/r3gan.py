@@ -21,7 +21,7 @@ POINTS = {
     "decay_to": 0.2,
     "batch_size": 256,
     "length_samples": 7_680_000,
-    "gamma": 1.6e-3,
+    "gamma": 5e-3,
     "gamma_begin": 0.064,
     "burn_in": 1.0,
 }
@@ -40,7 +40,7 @@ def r3gan(
     burn_in: Annotated[float, Opt("Share of the length over which gamma falls.", 0, 1)] = 0.6,
     penalty_every: Annotated[int, Opt("R1 and R2 every so many rounds, with the weight to match.", 1, 1000)] = 1,
     networks: Networks = Networks(),
-    play: Play = Play(batch_size=32, length_samples=130_000, lr=2e-3, lr_decay="linear", betas=(0.0, 0.99)),
+    play: Play = Play(batch_size=32, length_samples=145_000, lr=2e-3, lr_decay="linear", betas=(0.0, 0.99)),
     rivalry: Rivalry = Rivalry(),
 ) -> Plan:
     """Relativistic pairing with R1 and R2 every round (Huang 2024).

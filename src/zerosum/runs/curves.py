@@ -53,10 +53,9 @@ def charts(log: Sequence[Line], best: int | None = None) -> tuple[list[float | N
         log: its lines.
         best: samples seen by the best checkpoint; marked where metrics are shown.
     """
-    measured, lines = (thin([line for line in log if is_measured(line) is wanted]) for wanted in (True, False))
-    axes = [[line.get("samples_seen") for line in part] for part in (measured, lines)]
-    own = [replace(chart, x=axes[0], marked=best) for chart in drawn(measured)]
-    return axes[1], [*own, *drawn(lines)]
+    lines, measured = (thin(part) for part in apart(log))
+    seen, own = ([line.get("samples_seen") for line in part] for part in (lines, measured))
+    return seen, [*(replace(chart, x=own, marked=best) for chart in drawn(measured)), *drawn(lines)]
 
 
 def drawn(lines: Sequence[Line]) -> list[Chart]:
@@ -104,9 +103,21 @@ def placed(key: str) -> tuple[int, str, str]:
     return 2, f"Other terms of {phase.split('_')[0]}", key
 
 
-def is_measured(line: Line) -> bool:
-    """Whether a line of the log is of an evaluation."""
-    return any(key.startswith(PREFIX) for key in line)
+def apart(log: Sequence[Line]) -> tuple[list[Line], list[Line]]:
+    """The figures of the training, and what was measured on samples; lines that have nothing of it are left out.
+
+    >>> apart([{"samples_seen": 8.0, "d_real": 0.5}, {"samples_seen": 9.0, "d_real": 0.6, "metric/hq": 0.9}])[1]
+    [{'samples_seen': 9.0, 'metric/hq': 0.9}]
+    """
+    measured = [{key: line[key] for key in line if key == "samples_seen" or is_measured(key)} for line in log]
+    others = [{key: value for key, value in line.items() if not is_measured(key)} for line in log]
+    plain = [line for line, beside in zip(others, measured, strict=True) if len(line) > 1 or len(beside) == 1]
+    return plain, [line for line in measured if len(line) > 1]
+
+
+def is_measured(key: str) -> bool:
+    """Whether a key of the log was measured on samples."""
+    return key.startswith(PREFIX) or key == SECONDS
 
 
 def is_setting(key: str) -> bool:

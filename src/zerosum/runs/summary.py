@@ -9,7 +9,7 @@ from rich.text import Text
 
 from zerosum.metrics.observer import PREFIX, SECONDS, plain
 from zerosum.runs.commands import evaluate_command, resume_command, sample_command, short
-from zerosum.runs.curves import is_measured, is_setting
+from zerosum.runs.curves import apart, is_setting
 from zerosum.runs.directory import Line, Plan
 from zerosum.runs.evaluations import latest
 from zerosum.runs.figures import figure, records_table
@@ -94,8 +94,8 @@ def _best(state: State) -> dict[str, str]:
 
 def _figures(state: State) -> RenderableType:
     latest: Line = {}
-    for measured in (False, True):
-        latest |= next((line for line in reversed(state.log) if is_measured(line) is measured), {})
+    for part in apart(state.log):
+        latest |= part[-1] if part else {}
     figures = {name: value for name, value in latest.items() if name not in HIDDEN and not is_setting(name)}
     return table("last figures", {n: "not finite" if value is None else f"{value:.4g}" for n, value in figures.items()})
 

@@ -340,3 +340,14 @@ def test_training_samples_are_few_and_small(monkeypatch: pytest.MonkeyPatch, tmp
 def test_points_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="raw"):
         classifier_for(open_data("ring"), cache=tmp_path)
+
+
+def test_what_is_kept_takes_no_time_and_what_is_not_is_told_from_a_few_steps(
+    trainings: list[str], tmp_path: Path
+) -> None:
+    data = labelled()
+    assert kept.preparation_seconds(data, cache=tmp_path) > 0
+    assert not (tmp_path / "features").exists()
+    classifier_for(data, cache=tmp_path)
+    assert kept.preparation_seconds(data, cache=tmp_path) == 0
+    assert trainings == ["classifier"] * 3

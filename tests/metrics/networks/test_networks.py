@@ -155,7 +155,7 @@ def test_preprocessing_comes_first_and_shapes_the_digest() -> None:
 def digits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Data:
     """Digits whose classifier takes two steps."""
 
-    def quick(*given: Tensor, classes: int) -> Any:
+    def quick(*given: Tensor, classes: int, steps: int) -> Any:
         return train_classifier(*given, classes=classes, steps=2)
 
     monkeypatch.setattr(kept, "train_classifier", quick)
