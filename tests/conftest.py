@@ -1,12 +1,16 @@
 """What all tests share: a cache of their own, and trainings that take a second."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
+
+os.environ["OMP_NUM_THREADS"] = "1"
+"""Said before torch is imported: tests run side by side, and processes that they start must come to the same."""
 
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("search", max_examples=2_000, deadline=None)
