@@ -94,6 +94,14 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     assert held >= 54
 
 
+def test_the_interval_of_memorisation_knows_that_few_held_out_samples_say_what_is_small() -> None:
+    held = 0
+    for seed in range(60):
+        found = memory(normal(300, 3 * seed), normal(150, 3 * seed + 1), normal(400, 3 * seed + 2))
+        held += found.interval.low <= LEVEL <= found.interval.high
+    assert held >= 54
+
+
 def test_intervals_of_nothing_but_copies_claim_no_certainty() -> None:
     train = normal(100, 1)
     found = memory(train, normal(50, 2), train)

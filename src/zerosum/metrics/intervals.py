@@ -51,7 +51,7 @@ def of_share(count: float, n: int) -> Interval:
     share, square = count / n, Z * Z
     centre = (share + square / (2 * n)) / (1 + square / n)
     half = Z / (1 + square / n) * math.sqrt(share * (1 - share) / n + square / (4 * n * n))
-    return Interval(max(0.0, centre - half), min(1.0, centre + half), "Wilson")
+    return Interval(min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half)), "Wilson")
 
 
 def jackknife(value: float, without: Callable[[int], float], groups: int) -> Interval:

@@ -81,6 +81,23 @@ class Memory:
         return int(self.near.sum()) / len(self.near)
 
     @property
+    def interval(self) -> Interval:
+        """Of memorisation: Wilson's, between the bounds of the small ratio, which few held-out samples leave open.
+
+        The rank of the true quantile among n held-out samples is binomial, whatever their distribution.
+        """
+        from scipy.stats import binom  # slow to import
+
+        ratios, n = self.held_out.ratios.sort().values, len(self.held_out.ratios)
+        ranks = (int(binom.ppf(p, n, LEVEL)) for p in (0.025, 0.975))
+        fewest, most = (self._near_below(ratios[rank - 1] if rank else -torch.ones(())) for rank in ranks)
+        m = len(self.near)
+        return Interval(of_share(fewest, m).low, of_share(most, m).high, "Wilson, binomial rank of the small ratio")
+
+    def _near_below(self, ratio: Tensor) -> int:
+        return int((self.generated.ratios <= ratio).sum())
+
+    @property
     def copying(self) -> float:
         """The probability that a generated sample is the nearer one."""
         return farther(self.generated.distances, self.held_out.distances).mean().item()
@@ -171,7 +188,7 @@ def compute(question: Question) -> Mapping[str, Finding]:
     return {
         "memorisation": Finding(
             found.share,
-            of_share(int(found.near.sum()), len(found.near)) if confidence else None,
+            found.interval if confidence else None,
             settings,
             {"small_ratio": found.small, "if_equal": LEVEL, "exact_copies": found.generated.copies},
             warnings,
