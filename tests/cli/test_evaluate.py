@@ -175,8 +175,8 @@ def test_a_checkpoint_is_taken_by_number(capsys, inside):
 
 
 def test_a_limit_of_time_is_kept_on_record(capsys):
-    found = records(capsys, "points --metrics modes --n 1000000 --time-limit 1")
-    assert found["modes"]["n_generated"] < 1_000_000
+    found = records(capsys, "points --metrics modes --n 100000000 --time-limit 4")
+    assert found["modes"]["n_generated"] < 100_000_000
     assert "for lack of time" in found["modes"]["warnings"][0]
 
 

@@ -23,7 +23,7 @@ OCTAVES = 8
 class Waves(nn.Module):
     """[x, aₖ sin(π 2ᵏ x), aₖ cos(π 2ᵏ x), …] of x = points / extent: `(n, d)` to `(n, d (1 + 2 octaves))`.
 
-    Beyond the fourth octave the amplitude aₖ falls by 2^(-1/4) an octave: with all waves alike the critic is rough
+    Beyond the fourth octave the amplitude aₖ falls by 2^(-1/10) an octave: with all waves alike the critic is rough
     before it knows where the modes are.
     """
 
@@ -34,7 +34,7 @@ class Waves(nn.Module):
         super().__init__()
         octave = torch.arange(octaves)
         self.register_buffer("frequencies", math.pi / extent * 2.0**octave)
-        self.register_buffer("amplitudes", (2.0 ** ((3 - octave) / 4)).clamp_max(1.0))
+        self.register_buffer("amplitudes", (2.0 ** ((3 - octave) / 10)).clamp_max(1.0))
         self.extent = extent
 
     def forward(self, points: Tensor) -> Tensor:
