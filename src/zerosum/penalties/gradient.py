@@ -78,6 +78,7 @@ class Remember:
     def __init__(self, critic: Critic) -> None:
         self._critic = critic
         self._known: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+        self._together: dict[tuple[int, int], tuple[Tensor, ...]] = {}
         self._slopes: dict[tuple[int, int], Tensor] = {}
 
     def __call__(self, samples: Tensor) -> Tensor:
@@ -90,16 +91,16 @@ class Remember:
         """Look at several tensors in one pass; only for a critic to whom each sample stands for itself."""
         scores = torch.split(self._critic(torch.cat(several)), [len(samples) for samples in several])
         self._known |= {_key(samples): (samples, own) for samples, own in zip(several, scores, strict=True)}
+        self._together |= {_key(samples): several for samples in several}
 
     def slope(self, samples: Tensor) -> Tensor:
-        """∇D at `samples`, which require gradients, `(n, *shape)`: of all that is known at once."""
+        """∇D at `samples`, which require gradients, `(n, *shape)`; of all that was looked at in the same pass at once."""
         self(samples)
         if _key(samples) not in self._slopes:
-            known = [(leaf, scores) for leaf, scores in self._known.values() if leaf.requires_grad and leaf.is_leaf]
-            leaves = [leaf for leaf, _ in known]
-            total = torch.stack([_total(scores) for _, scores in known]).sum()
+            leaves = [x for x in self._together.get(_key(samples), (samples,)) if x.requires_grad and x.is_leaf]
+            total = torch.stack([_total(self(leaf)) for leaf in leaves]).sum()
             gradients = torch.autograd.grad(total, leaves, create_graph=True)
-            self._slopes = {_key(leaf): gradient for leaf, gradient in zip(leaves, gradients, strict=True)}
+            self._slopes |= {_key(leaf): gradient for leaf, gradient in zip(leaves, gradients, strict=True)}
         return self._slopes[_key(samples)]
 
 
