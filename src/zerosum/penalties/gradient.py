@@ -94,7 +94,7 @@ class Remember:
         self._together |= {_key(samples): several for samples in several}
 
     def slope(self, samples: Tensor) -> Tensor:
-        """∇D at `samples`, which require gradients, `(n, *shape)`; of all that was looked at in the same pass at once."""
+        """∇D at `samples`, which require gradients, `(n, *shape)`; of all that one pass looked at, at once."""
         self(samples)
         if _key(samples) not in self._slopes:
             leaves = [x for x in self._together.get(_key(samples), (samples,)) if x.requires_grad and x.is_leaf]
