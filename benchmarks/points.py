@@ -12,8 +12,12 @@ from zerosum.data import density
 from zerosum.metrics.core import Modes
 from zerosum.metrics.modes import coverage
 
-LENGTHS = {"ring": 2_048_000, "grid": 2_560_000}
-"""Of `r3gan`, where the default, which 100 modes need, goes on for longer than is good for the modes' width."""
+R3GAN = {
+    "ring": {"length_samples": 2_048_000, "gamma_begin": 0.4},
+    "grid": {"length_samples": 2_560_000, "gamma_begin": 0.4},
+    "grid100": {},
+}
+"""The defaults suit 100 modes. A few lie farther apart in units of the extent, and lose width in a longer training."""
 SAMPLES = {"ring": 2_500, "grid": 2_500, "grid100": 25_000}
 OTHERS = ("gan", "wgan-gp", "lsgan")
 SECONDS = 60
@@ -21,12 +25,13 @@ TRIAL_LENGTH = 6_400
 
 
 def measure(seed: int, trial: bool, *, recipe: str, data: str, seconds: float | None) -> Measured:
-    """Train and judge; with `seconds` for about as long, else for `LENGTHS`, or as long as the recipe asks for."""
+    """Train and judge; with `seconds` for about as long."""
+    how: dict[str, float] = {} if seconds else dict(R3GAN[data])
     if trial:
-        length: int | None = TRIAL_LENGTH
-    else:
-        length = length_for(seconds, recipe, data=data, seed=seed) if seconds else LENGTHS.get(data)
-    with training(recipe, data=data, seed=seed, length_samples=length) as (played, took):
+        how["length_samples"] = TRIAL_LENGTH
+    elif seconds:
+        how["length_samples"] = length_for(seconds, recipe, data=data, seed=seed)
+    with training(recipe, data=data, seed=seed, **how) as (played, took):
         samples = played.samples(SAMPLES[data], seed=seed)
         plan = played.plan["training"]
     mixture = density(data)
@@ -57,7 +62,7 @@ def case(recipe: str, data: str, seconds: float | None) -> Case:
         name=f"{recipe}-{data}",
         measure=partial(measure, recipe=recipe, data=data, seconds=seconds),
         options={"recipe": recipe, "data": data, "samples": SAMPLES[data], "seconds": seconds}
-        | ({} if seconds else {"length_samples": LENGTHS.get(data, "default")}),
+        | ({} if seconds else R3GAN[data]),
         targets={} if seconds else targets(len(modes)),
         seeds=5,
     )

@@ -21,7 +21,7 @@ POINTS = {
     "decay_to": 0.2,
     "batch_size": 256,
     "length_samples": 7_680_000,
-    "gamma": 5e-4,
+    "gamma": 1.6e-3,
     "gamma_begin": 0.064,
     "burn_in": 1.0,
 }
