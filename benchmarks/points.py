@@ -14,7 +14,7 @@ from zerosum.metrics.modes import coverage
 
 R3GAN = {
     "ring": {"length_samples": 2_048_000, "gamma_begin": 0.4},
-    "grid": {"length_samples": 2_560_000, "gamma_begin": 0.4},
+    "grid": {"length_samples": 2_560_000},
     "grid100": {},
 }
 """The defaults suit 100 modes. A few lie farther apart in units of the extent, and lose width in a longer training."""
