@@ -1,43 +1,32 @@
 """zerosum from Python: train, resume, sample, evaluate, compare."""
 
-import contextlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
-from zerosum.data import Data, DataOptions
-from zerosum.errors import UserError
 from zerosum.games import Game
 from zerosum.metrics.evaluation import evaluate as judge
-from zerosum.metrics.networks import network, own
-from zerosum.metrics.observer import Evaluating
 from zerosum.metrics.records import Record
 from zerosum.metrics.statistics import FeatureNetwork
-from zerosum.processes import is_first_process
 from zerosum.recipes.options import Recipe
+from zerosum.runs.commands import EVALUATION, TRAINING
 from zerosum.runs.comparison import Comparison, comparison
-from zerosum.runs.directory import find_run, new_run_directory, read_log, read_plan
-from zerosum.runs.evaluating import Given, matter_of
+from zerosum.runs.directory import find_run, read_log, read_plan
+from zerosum.runs.evaluating import Given, feature_network, matter_of
 from zerosum.runs.evaluations import store
-from zerosum.runs.judging import DataJudge, Wishes, without_variation
-from zerosum.runs.judging import settle as settle_evaluation
+from zerosum.runs.judging import Wishes
+from zerosum.runs.playing import Training, planned, prepare
 from zerosum.runs.report import write_report
-from zerosum.runs.setup import Setup, settle, split, write_plan
+from zerosum.runs.setup import parted, settle, settle_again, split
 from zerosum.runs.setup import recommend as recommend_for
 from zerosum.runs.trained import Samples, Trained
 from zerosum.runs.watching import watcher
-from zerosum.training.devices import make_fabric, refuse_uneven, resolve_device, threads
-from zerosum.training.engine import Engine
+from zerosum.training.devices import resolve_device
 from zerosum.training.observers import Observer
 from zerosum.training.plan import Plan
-from zerosum.training.position import refuse_other
-from zerosum.training.progress import Progress, follow
-
-WISHES = tuple(field.name for field in fields(Wishes))
-"""Keywords that say how a training is evaluated."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +118,6 @@ def train(
         TrainingFailed: training cannot go on.
         Interrupted: a signal ended it after a whole round.
     """
-    how = {"seed": seed, "device": device, "devices": devices, "precision": precision}
     wishes = Wishes(
         evaluate=evaluate,
         best=best,
@@ -138,41 +126,27 @@ def train(
         evaluate_n=evaluate_n,
         evaluate_share=evaluate_share,
     )
-    setup = settle(recipe, data, options, length_samples=length_samples, progress=progress, **how)  # type: ignore[arg-type]
-    plan = setup.plan()
-    document = planned(setup, plan, wishes)
-    fabric = make_fabric(setup.device, devices, setup.precision)
-    refuse_uneven(plan.batch_size, fabric)
-    path = new_run_directory(out, setup.name, setup.data.name) if is_first_process() else None
-    fabric.launch()
-    run = Path(fabric.broadcast(str(path)))
-    if fabric.is_global_zero:
-        begin(run, document)
-    return play(setup, plan, wishes, run, fabric, observers, progress)
-
-
-def planned(setup: Setup, plan: Plan, wishes: Wishes) -> dict[str, Any]:
-    """`plan.json`."""
-    asked = settle_evaluation(wishes, setup.data, plan.game, every_samples=plan.snapshot_every_samples)
-    return setup.document(plan) | {"evaluation": wishes.document(asked)}
-
-
-def begin(run: Path, document: Mapping[str, Any]) -> None:
-    """Write the plan into a new directory, or leave none behind."""
-    try:
-        write_plan(run, document)
-    except UserError:
-        run.rmdir()
-        raise
+    setup = settle(
+        recipe,
+        data,
+        options,
+        length_samples=length_samples,
+        seed=seed,
+        device=device,
+        devices=devices,
+        precision=precision,
+        progress=progress,
+    )
+    training = prepare(setup, wishes, observers, progress)
+    return _played(training, training.begin(out))
 
 
 def describe(recipe: str | None = None, *, data: Any = "digits", **how: Any) -> dict[str, Any]:
     """What `train` would do, as the content of `plan.json`; nothing is written."""
-    training = ("length_samples", "seed", "device", "devices", "precision")
-    settings = {name: how.pop(name) for name in training if name in how}
-    wishes = Wishes(**{name: how.pop(name) for name in WISHES if name in how})
-    setup = settle(recipe, data, how, **settings)
-    return planned(setup, setup.plan(), wishes)
+    training, rest = parted(how, TRAINING)
+    wishes, options = parted(rest, EVALUATION)
+    setup = settle(recipe, data, options, **training)
+    return planned(setup, setup.plan(), Wishes(**wishes))
 
 
 def resume(
@@ -203,105 +177,27 @@ def resume(
     """
     path = run.path if isinstance(run, Run) else find_run(run)
     document = read_plan(path)
-    own = {name: options.pop(name) for name in ("generator", "critic") if name in options}
-    if not document["resumable"] and recipe is None and data is None and not own:
-        raise UserError(f"{path} was trained with parts made in Python; resume it from Python with the same parts.")
-    changes = {name: options.pop(name) for name in WISHES if name in options}
-    wishes = replace(Wishes.recorded(document), **changes)
-    recorded = document["training"] | document["data"]["options"] | document["options"]
-    refuse_other({name: recorded.get(name) for name in options}, {n: as_json(v) for n, v in options.items()})
-    training = document["training"]
-    setup = settle(
-        recipe or document["recipe"],
-        document["data"]["name"] if data is None else data,
-        document["data"]["options"] | document["options"] | own,
+    changes, given = parted(options, EVALUATION)
+    setup = settle_again(
+        path,
+        document,
+        given,
+        recipe=recipe,
+        data=data,
+        device=device,
+        devices=devices,
         length_samples=length_samples,
-        seed=training["seed"],
-        device=device or training["device"],
-        devices=devices or training["devices"],
-        precision=training["precision"],
-        threads=training["threads"],
         progress=progress,
     )
-    plan = setup.plan()
-    fabric = make_fabric(setup.device, setup.devices, setup.precision)
-    evaluation = planned(setup, plan, wishes)["evaluation"]
-    fabric.launch()
-    again = document if not changes else document | {"evaluation": evaluation}
-    return play(setup, plan, wishes, path, fabric, observers, progress, again=again)
+    training = prepare(setup, replace(Wishes.recorded(document), **changes), observers, progress)
+    evaluation = {"evaluation": training.document["evaluation"]} if changes else {}
+    training.resume(path, document | evaluation)
+    return _played(training, path)
 
 
-def play(
-    setup: Setup,
-    plan: Plan,
-    wishes: Wishes,
-    run: Path,
-    fabric: Any,
-    observers: Sequence[Observer],
-    progress: bool,
-    again: dict[str, Any] | None = None,
-) -> Run:
-    """Play a plan in a run directory, and write the report whatever happens."""
-    main = fabric.is_global_zero
-    listener = follow(plan.length_samples, show=progress and main)
-    evaluating = evaluating_observers(setup, plan, wishes, run, fabric, listener)
-    engine = Engine(
-        plan,
-        setup.data,
-        run=run,
-        fabric=fabric,
-        seed=setup.seed,
-        identity=setup.identity(plan),
-        observers=[*evaluating, *observers],
-        listener=listener,
-    )
-    if again is not None:
-        engine.resume()
-        refuse_finished(run, engine.position.samples_seen, plan.length_samples)
-        listener.samples_seen = engine.position.samples_seen
-        if main and again["training"]["length_samples"] != plan.length_samples:
-            again = revised(again, engine.position.samples_seen, plan.length_samples)
-        if main and again != read_plan(run):
-            write_plan(run, again)
-    try:
-        with listener, threads(setup.threads) if fabric.world_size == 1 else contextlib.nullcontext():
-            engine.play()
-    except BaseException:
-        with contextlib.suppress(UserError):  # a full disk is not to hide what stopped the training
-            write_report(run) if main else None
-        raise
-    if main:
-        write_report(run)
-    return Run(run, plan.game if setup.own else None)
-
-
-def evaluating_observers(
-    setup: Setup, plan: Plan, wishes: Wishes, run: Path, fabric: Any, listener: Progress
-) -> list[Observer]:
-    """What evaluates the training on the way: one observer, or none."""
-    data = without_variation(setup)
-    asked = settle_evaluation(wishes, data, plan.game, every_samples=plan.snapshot_every_samples)
-    if asked is None:
-        return []
-    judge = DataJudge(
-        asked,
-        data,
-        next(iter(plan.game.samplers.values())),
-        seed=setup.seed,
-        device=fabric.device,
-        tick=lambda: listener.update(listener.samples_seen, listener.values),
-    )
-    return [
-        Evaluating(
-            asked,
-            judge,
-            run,
-            length_samples=plan.length_samples,
-            first=fabric.is_global_zero,
-            spread=fabric.broadcast,
-            tell=listener.message,
-        )
-    ]
+def _played(training: Training, path: Path) -> Run:
+    """A run that was just played, with its players where no file can describe them."""
+    return Run(path, training.plan.game if training.setup.own else None)
 
 
 def sample(
@@ -411,15 +307,6 @@ def evaluate(
     return found
 
 
-def feature_network(
-    features: str | FeatureNetwork | nn.Module, data: Data, weights: str | Path | None, device: str
-) -> FeatureNetwork:
-    """A feature network by name, a module of the user's, or one that is ready."""
-    if isinstance(features, str):
-        return network(features, data, weights=weights, device=device)
-    return own(features, device=device) if isinstance(features, nn.Module) else features
-
-
 def compare(
     subjects: Sequence[str | Path | Run], *, metrics: Sequence[str] | None = None, out: str | Path | None = None
 ) -> Comparison:
@@ -441,28 +328,5 @@ def compare(
 
 def recommend(data: str, **options: Any) -> str:
     """The recipe that `train` takes for data when none is named."""
-    data_options, _ = split({name: options[name] for name in options if name in DataOptions.__dataclass_fields__})
+    data_options, _ = split(options)
     return recommend_for(data, data_options)
-
-
-def refuse_finished(run: Path, samples_seen: int, length_samples: int) -> None:
-    """Raise a UserError when there is nothing left to train."""
-    if samples_seen >= length_samples:
-        raise UserError(
-            f"{run} has already seen {samples_seen:,} samples of {length_samples:,}; give a larger --length-samples."
-        )
-
-
-def revised(document: dict[str, Any], samples_seen: int, length_samples: int) -> dict[str, Any]:
-    """`plan.json` with another length, the change put on record."""
-    revision = {"samples_seen": samples_seen, "length_samples": length_samples}
-    training = document["training"] | {"length_samples": length_samples}
-    options = document["options"]
-    if "length_samples" in options:
-        options = options | {"length_samples": length_samples}
-    return document | {"training": training, "options": options, "revisions": [*document["revisions"], revision]}
-
-
-def as_json(value: Any) -> Any:
-    """A value as JSON gives it back."""
-    return list(value) if isinstance(value, tuple) else value

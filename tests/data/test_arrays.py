@@ -159,6 +159,13 @@ def test_objects_are_never_unpickled(tmp_path: Path, ending: str) -> None:
         open_data(path)
 
 
+@pytest.mark.parametrize("ending", [".npy", ".npz"])
+def test_what_is_no_array_file_is_called_so(tmp_path, ending):
+    (tmp_path / f"fake{ending}").write_bytes(b"GIF89a, say")
+    with pytest.raises(UserError, match=f"it is no {ending} file"):
+        open_data(str(tmp_path / f"fake{ending}"), cache=tmp_path, progress=False)
+
+
 def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     np.savez(tmp_path / "keys.npz", pictures=LAST, y=LAST)
     with pytest.raises(UserError, match="pictures, y"):

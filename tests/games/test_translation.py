@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from zerosum.data.core import Batch
 from zerosum.draw import Draw
+from zerosum.errors import UserError
 from zerosum.games.translation import Domains, ImagePool, translation
 from zerosum.losses import ADVERSARIAL
 from zerosum.optimizers import Optimizer
@@ -107,9 +108,15 @@ def game_of(**how):
     return translation(
         networks=networks,
         shape=SHAPE,
-        loss=ADVERSARIAL["least-squares"],
         optimizer=Optimizer(),
-        **{"batch_size": 3, "cycle_weight": 10.0, "identity_weight": 0.5, "pool_size": 50} | how,
+        **{
+            "loss": ADVERSARIAL["least-squares"],
+            "batch_size": 3,
+            "cycle_weight": 10.0,
+            "identity_weight": 0.5,
+            "pool_size": 50,
+        }
+        | how,
     )
 
 
@@ -179,6 +186,13 @@ def test_weights_are_controls_and_an_identity_loss_can_be_left_out(batch):
     torch.testing.assert_close(half["identity"], full["identity"] / 2)
     without = game_of(identity_weight=0)
     assert without.phases[0].loss(batch, Draw(0), without.controls).terms.keys() == {"adversarial", "cycle"}
+
+
+def test_a_loss_that_compares_with_real_scores_is_refused(batch):
+    """What is made of a picture of A has no partner in B."""
+    game = game_of(loss=ADVERSARIAL["relativistic"])
+    with pytest.raises(UserError, match="compares with real scores"):
+        game.phases[0].loss(batch, Draw(0), game.controls)
 
 
 def test_the_generators_move_first_on_the_samples_that_the_critics_see_next():

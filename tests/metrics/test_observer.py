@@ -226,6 +226,61 @@ def test_samples_that_cannot_be_judged_do_not_end_the_training(clock, tmp_path):
     assert "not finite numbers" in said[0]
 
 
+class Unready(FakeJudge):
+    """Cannot get ready; `at` says when that shows."""
+
+    def __init__(self, clock: Clock, at: str) -> None:
+        super().__init__(clock)
+        self.at, self.tries = at, 0
+
+    def preparation_seconds(self) -> float:
+        return self._begun("preparation_seconds") or super().preparation_seconds()
+
+    def prepare(self) -> dict[str, Any]:
+        self._begun("prepare")
+        return super().prepare()
+
+    def _begun(self, what: str) -> None:
+        if what == self.at:
+            self.tries += 1
+            raise zerosum.UserError("The pictures are gone.")
+
+
+@pytest.mark.parametrize(
+    ("at", "changes"),
+    [
+        ("preparation_seconds", {}),
+        ("preparation_seconds", {"optional": False}),
+        ("prepare", {}),
+        ("prepare", {"optional": False}),
+        ("prepare", {"n": 50, "by_clock": False}),
+    ],
+)
+def test_a_judge_that_cannot_get_ready_is_told_of_once(clock, tmp_path, at, changes):
+    """In a resumed training neither, unless it is to go on for longer."""
+    asked, said = replace(ASKED, **changes), []
+    judge = Unready(clock, at)
+    told = played(make(asked, judge, tmp_path, tell=said.append), tmp_path)
+    assert len(told) == 10
+    assert all(report == Report() for _, report in told)
+    assert judge.tries == 1
+    assert not judge.judged
+    assert said == ["Samples are not evaluated on the way: The pictures are gone. See zerosum evaluate."]
+    resumed = make(asked, judge, tmp_path, tell=said.append)
+    assert resumed.pace is not None
+    assert resumed.pace.why == "The pictures are gone"
+    played(resumed, tmp_path)
+    assert (judge.tries, len(said)) == (1, 1)
+    longer = make(asked, FakeJudge(clock), tmp_path, length=2_000)
+    assert [seen for seen, report in played(longer, tmp_path, length=2_000, begin=1_000) if report.values]
+
+
+def test_samples_of_a_trial_that_cannot_be_judged_say_nothing_of_later_ones(clock, tmp_path):
+    judge = FakeJudge(clock, figures=[zerosum.UserError("not finite numbers"), *[1.0] * 9])
+    told = played(make(ASKED, judge, tmp_path), tmp_path, seconds=10_000.0)
+    assert [seen for seen, report in told if report.values] == list(range(200, 1_001, 100))
+
+
 @given(st.floats(0, 1e3), st.floats(0.001, 100), st.floats(0, 0.1), st.integers(0, 8))
 def test_as_many_samples_as_fit(seconds, once, slope, times):
     most = 500 + 250 * times

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from zerosum.errors import UserError
 from zerosum.runs import find_run, list_runs, new_run_directory, read_log, read_notes, read_plan
-from zerosum.runs.directory import slug
+from zerosum.runs.directory import nothing_there, run_at, slug
 
 
 def test_a_run_is_found_by_name_and_by_path(make_run):
@@ -26,6 +26,14 @@ def test_an_unknown_run_names_the_nearest(make_run):
 def test_a_directory_that_is_no_run_says_so(tmp_path):
     with pytest.raises(UserError, match=r"is no run: it holds no plan.json. There are no runs"):
         find_run(tmp_path, tmp_path / "runs")
+
+
+def test_a_run_may_be_looked_for_where_other_things_would_do(make_run):
+    run = make_run("dcgan-digits-1")
+    assert run_at("dcgan-digits-1", run.parent) == run_at(run) == run
+    assert run_at(run.parent, run.parent) is run_at("dcgan-digit-1", run.parent) is None
+    message = str(nothing_there("run or file", "dcgan-digit-1", run.parent))
+    assert message.startswith("There is no run or file 'dcgan-digit-1'. Did you mean 'dcgan-digits-1'? Runs under")
 
 
 def test_new_runs_are_numbered_and_never_shared(tmp_path):

@@ -29,11 +29,19 @@ def file_samples(path: Path, options: DataOptions, cache: Cache) -> Samples:
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         if isinstance(error, UserError):
             raise
-        reason = "it holds Python objects, not numbers" if "allow_pickle" in str(error) else str(error)
-        raise UserError(f"{path} cannot be read as an array: {reason}.") from error
+        raise UserError(f"{path} cannot be read as an array: {_reason(path, error)}.") from error
     status = path.stat()
     key = (str(path.resolve()), status.st_size, status.st_mtime_ns)
     return array_samples(array, labels, options, cache, name=str(path), key=key)
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """Why numpy could not read a file; whatever is not its own format it takes for a pickle."""
+    if "allow_pickle" not in str(error):
+        return str(error)
+    with path.open("rb") as file:
+        own = file.read(6).startswith((b"\x93NUMPY", b"PK"))
+    return "it holds Python objects, not numbers" if own else f"it is no {path.suffix} file"
 
 
 def _from_npz(path: Path, stored: Any) -> tuple[np.ndarray, np.ndarray | None]:

@@ -4,6 +4,7 @@ Notation of the paper: G = `A2B`, F = `B2A`; D_A and D_B judge pictures of their
 `condition` and one of B as `real`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -71,6 +72,74 @@ class Domains:
     D_B: nn.Module
 
 
+@dataclass(frozen=True, kw_only=True)
+class Translation:
+    """The losses of two generators and two critics.
+
+    Args:
+        networks: the four networks.
+        pools: of generated pictures of domain `A` and of domain `B`.
+        loss: adversarial, of both sides; the critics' is halved as published.
+        identity: whether a picture that is of the target domain already is to stay as it is.
+    """
+
+    networks: Domains
+    pools: Mapping[str, ImagePool]
+    loss: Adversarial
+    identity: bool
+
+    def generator_loss(self, batch: Batch, draw: Draw, controls: Controls) -> Result:
+        """Adversarial, cycle and identity loss (equations 1 and 2, section 5.2); the pools get what was made."""
+        A2B, B2A = self.networks.A2B, self.networks.B2A
+        a, b = _domains(batch)
+        fake_b, fake_a = A2B(a), B2A(b)
+        self.pools["A"].push(fake_a)
+        self.pools["B"].push(fake_b)
+        terms = {
+            "adversarial": self._adversarial(fake_a, fake_b),
+            "cycle": controls["cycle"] * (_distance(B2A(fake_b), a) + _distance(A2B(fake_a), b)),
+        }
+        if self.identity:
+            same = _distance(A2B(b), b) + _distance(B2A(a), a)
+            terms["identity"] = controls["cycle"] * controls["identity"] * same
+        return Result(terms)
+
+    def critic_loss(self, batch: Batch, draw: Draw, controls: Controls) -> Result:
+        """The critics' side of the adversarial loss, each in its domain, against what its pool shows."""
+        terms: dict[str, Tensor] = {}
+        watch: dict[str, Tensor] = {}
+        for side, critic, real in zip("AB", (self.networks.D_A, self.networks.D_B), _domains(batch), strict=True):
+            scores_real, scores_fake = critic(real), critic(self.pools[side].query(draw))
+            terms[side] = 0.5 * self.loss.critic(scores_real, scores_fake).mean()
+            watch |= {f"d_real_{side}": scores_real, f"d_fake_{side}": scores_fake}
+        return Result(terms, watch)
+
+    def _adversarial(self, fake_a: Tensor, fake_b: Tensor) -> Tensor:
+        scores_b, scores_a = self.networks.D_B(fake_b), self.networks.D_A(fake_a)
+        return self.loss.generator(scores_b, None).mean() + self.loss.generator(scores_a, None).mean()
+
+
+def a_to_b(networks: Networks, batch: Batch, draw: Draw) -> Tensor:
+    """Pictures of A, translated."""
+    translated: Tensor = networks["A2B"](batch.condition)
+    return translated
+
+
+def b_to_a(networks: Networks, batch: Batch, draw: Draw) -> Tensor:
+    """Pictures of B, translated."""
+    translated: Tensor = networks["B2A"](batch.real)
+    return translated
+
+
+def _distance(made: Tensor, wanted: Tensor) -> Tensor:
+    return l1(made, wanted).mean()
+
+
+def _domains(batch: Batch) -> tuple[Tensor, Tensor]:
+    assert batch.condition is not None
+    return batch.condition, batch.real
+
+
 def translation(
     *,
     networks: Domains,
@@ -88,7 +157,7 @@ def translation(
         networks: the four networks.
         shape: of a picture, the same in both domains.
         batch_size: over all processes.
-        loss: adversarial, of both sides; the critics' is halved as published.
+        loss: adversarial, of both sides; see `Translation`.
         optimizer: of both players.
         cycle_weight: lambda in equation 3.
         identity_weight: of the identity loss (section 5.2), as a share of `cycle_weight`; 0 leaves it out.
@@ -96,52 +165,17 @@ def translation(
     """
     capacity = max(1, pool_size // batch_size)
     pools = {side: ImagePool(batch_size, capacity, shape) for side in ("A", "B")}
-    A2B, B2A, D_A, D_B = networks.A2B, networks.B2A, networks.D_A, networks.D_B
-
-    def sides(batch: Batch) -> tuple[Tensor, Tensor]:
-        assert batch.condition is not None
-        return batch.condition, batch.real
-
-    def generator_loss(batch: Batch, draw: Draw, controls: Controls) -> Result:
-        a, b = sides(batch)
-        fake_b, fake_a = A2B(a), B2A(b)
-        pools["A"].push(fake_a)
-        pools["B"].push(fake_b)
-        adversarial_b, adversarial_a = D_B(fake_b), D_A(fake_a)
-        terms = {
-            "adversarial": loss.generator(adversarial_b, adversarial_b).mean()
-            + loss.generator(adversarial_a, adversarial_a).mean(),
-            "cycle": controls["cycle"] * (l1(B2A(fake_b), a).mean() + l1(A2B(fake_a), b).mean()),
-        }
-        if identity_weight:
-            same = l1(A2B(b), b).mean() + l1(B2A(a), a).mean()
-            terms["identity"] = controls["cycle"] * controls["identity"] * same
-        return Result(terms)
-
-    def critic_loss(batch: Batch, draw: Draw, controls: Controls) -> Result:
-        terms: dict[str, Tensor] = {}
-        watch: dict[str, Tensor] = {}
-        for side, critic, real in zip("AB", (D_A, D_B), sides(batch), strict=True):
-            scores_real, scores_fake = critic(real), critic(pools[side].query(draw))
-            terms[side] = 0.5 * loss.critic(scores_real, scores_fake).mean()
-            watch |= {f"d_real_{side}": scores_real, f"d_fake_{side}": scores_fake}
-        return Result(terms, watch)
-
-    def translate(name: str) -> Sampler:
-        def make(networks: Networks, batch: Batch, draw: Draw) -> Tensor:
-            translated: Tensor = networks[name](batch.condition if name == "A2B" else batch.real)
-            return translated
-
-        return Sampler(make, "condition" if name == "A2B" else "real")
-
+    losses = Translation(networks=networks, pools=pools, loss=loss, identity=bool(identity_weight))
+    generators = nn.ModuleDict({"A2B": networks.A2B, "B2A": networks.B2A})
+    critics = nn.ModuleDict({"D_A": networks.D_A, "D_B": networks.D_B})
     return Game(
-        players={
-            "G": Player(nn.ModuleDict({"A2B": A2B, "B2A": B2A}), optimizer, averaged=True),
-            "D": Player(nn.ModuleDict({"D_A": D_A, "D_B": D_B}), optimizer),
-        },
+        players={"G": Player(generators, optimizer, averaged=True), "D": Player(critics, optimizer)},
         # the critics judge what the generators have just made: one stream, the generators first
-        phases=(Phase("G", ("G",), generator_loss, stream="pair"), Phase("D", ("D",), critic_loss, stream="pair")),
-        samplers={"A2B": translate("A2B"), "B2A": translate("B2A")},
+        phases=(
+            Phase("G", ("G",), losses.generator_loss, stream="pair"),
+            Phase("D", ("D",), losses.critic_loss, stream="pair"),
+        ),
+        samplers={"A2B": Sampler(a_to_b, "condition"), "B2A": Sampler(b_to_a, "real")},
         controls={"cycle": cycle_weight, "identity": identity_weight},
         state=nn.ModuleDict({f"pool_{side}": pool for side, pool in pools.items()}),
     )

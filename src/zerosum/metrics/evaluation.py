@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from torch import Tensor
+
 from zerosum.draw import Draw
 from zerosum.errors import UserError
 from zerosum.metrics import records, registry
@@ -85,33 +87,12 @@ def evaluate(
             asked for and cannot be had.
     """
     refuse_unlike(generated.space, real.space)
-    store = references or References()
-    sitting = Sitting(network, metrics is not None, Budget(time_limit), tell, note)
+    sitting = Sitting(network, metrics is not None, Budget(time_limit), tell, note, references or References())
     wanted = sitting.possible(all_or(metrics, network), known(real.space, train, modes, path))
-    kept = sitting.look(real, "real", SHARE_OF_REAL, store.look)
-    wanted = sitting.possible(wanted, {"labels": kept.labels is not None, "logits": kept.logits is not None})
-    made = sitting.look(generated, "generated", SHARE_OF_GENERATED, look)
-    wanted = sitting.enough(sitting.possible(wanted, {"asked": made.labels is not None}), made.n, kept.n)
-    trained_on = None
-    if train is not None and any("train" in metric.needs for metric, _ in wanted):
-        trained_on = sitting.look(train, "training", SHARE_OF_REAL, store.look)
-    question = Question(
-        real=kept,
-        generated=made,
-        draw=Draw(seed, "metrics"),
-        features_of=lambda shown: network(shown).features.float().cpu(),
-        train=trained_on,
-        modes=modes,
-        path=path,
-        confidence=confidence,
-    )
-    base = template(real, generated, question, seed, time_limit)
-    answers = sitting.answers(wanted, question)
-    found = [with_finding(base, name, metric, network, finding, s) for name, metric, finding, s in answers]
-    if not found:
-        raise UserError("Nothing was measured: all that could be had was left out. Allow more time, or other samples.")
-    order = [registry.full(name, network) for name in registry.results()]
-    return sorted(found, key=lambda record: order.index(record.metric))
+    wanted, kept, made = sitting.seen(wanted, real, generated)
+    trained_on = sitting.seen_in_training(wanted, train)
+    question = Question(kept, made, Draw(seed, "metrics"), sitting.features, trained_on, modes, path, confidence)
+    return sitting.measured(wanted, question, template(real, generated, question, seed, time_limit))
 
 
 @dataclass(frozen=True)
@@ -122,7 +103,7 @@ class Sitting:
         network: gives the features.
         named: whether the user named the metrics: then what cannot be had is a mistake, else it is left out.
         budget: of time.
-        tell, note: as of `evaluate`.
+        tell, note, references: as of `evaluate`.
     """
 
     network: FeatureNetwork
@@ -130,6 +111,7 @@ class Sitting:
     budget: Budget
     tell: Tell
     note: Callable[[str], None]
+    references: References
 
     def possible(self, wanted: Wanted, have: Mapping[Need, bool]) -> Wanted:
         """Those whose needs are met, as far as `have` tells.
@@ -158,6 +140,24 @@ class Sitting:
             self.note(f"Left out: {', '.join(names)}: at least {metric.fewest} samples of each are needed; {given}.")
         return [(metric, names) for metric, names in wanted if fewest >= metric.fewest]
 
+    def seen(self, wanted: Wanted, real: Shown, generated: Shown) -> tuple[Wanted, Statistics, Statistics]:
+        """Look at both: what can be had of them, and what the looks at real and at generated samples left behind.
+
+        Raises:
+            UserError: something that cannot be had was named, or the samples cannot be looked at.
+        """
+        kept = self.look(real, "real", SHARE_OF_REAL, self.references.look)
+        wanted = self.possible(wanted, {"labels": kept.labels is not None, "logits": kept.logits is not None})
+        made = self.look(generated, "generated", SHARE_OF_GENERATED, look)
+        wanted = self.possible(wanted, {"asked": made.labels is not None})
+        return self.enough(wanted, made.n, kept.n), kept, made
+
+    def seen_in_training(self, wanted: Wanted, train: Shown | None) -> Statistics | None:
+        """Look at what the generator was trained on, where a metric needs it."""
+        if train is None or not any("train" in metric.needs for metric, _ in wanted):
+            return None
+        return self.look(train, "training", SHARE_OF_REAL, self.references.look)
+
     def look(self, samples: Shown, what: str, share: float, looker: Callable[..., Statistics]) -> Statistics:
         """Look at samples, for no more than a `share` of the time that is left."""
 
@@ -166,6 +166,25 @@ class Sitting:
 
         tell(0)
         return looker(limited(samples, share * self.budget.left), self.network, tell)
+
+    def features(self, shown: Tensor) -> Tensor:
+        """Samples as they are shown -> features `(n, d)`, float32, on the CPU."""
+        return self.network(shown).features.float().cpu()
+
+    def measured(self, wanted: Wanted, question: Question, base: Record) -> list[Record]:
+        """The records of all that could be measured, in the order of the list of metrics.
+
+        Raises:
+            UserError: nothing could.
+        """
+        answers = self.answers(wanted, question)
+        found = [with_finding(base, name, metric, self.network, finding, s) for name, metric, finding, s in answers]
+        if not found:
+            raise UserError(
+                "Nothing was measured: all that could be had was left out. Allow more time, or other samples."
+            )
+        order = [registry.full(name, self.network) for name in registry.results()]
+        return sorted(found, key=lambda record: order.index(record.metric))
 
     def answers(self, wanted: Wanted, question: Question) -> Iterator[tuple[str, Metric, Finding, float]]:
         """Name of the result, metric, finding and seconds, of all that fit into what is left of the time."""

@@ -4,7 +4,8 @@ How many samples can be judged how often, the *pace*, depends on the machine. It
 due, from a trial: with W the seconds that the whole training will take at its speed so far, and `share` of them to be
 used, getting ready and all evaluations to come shall take no more than `share` · W. The pace is written to
 `evaluation.json` before it is used, and read again by a resumed run, so that both judge the same samples at the same
-moments. What was best so far is read from the log, which is cut back whenever the training is.
+moments; that a judge cannot get ready is settled there, too. What was best so far is read from the log, which is cut
+back whenever the training is.
 
 The judge itself, which knows data and generators, is handed in.
 """
@@ -103,7 +104,11 @@ class Judge(Protocol):
         ...
 
     def preparation_seconds(self) -> float:
-        """How long `prepare` may take, about."""
+        """How long `prepare` may take, about.
+
+        Raises:
+            UserError: it cannot get ready.
+        """
         ...
 
     def prepare(self) -> Mapping[str, Any]:
@@ -239,27 +244,41 @@ def plain(name: str) -> str:
 
 
 def settled(asked: Asked, judge: Judge, state: State, tell: Callable[[str], None]) -> Pace:
-    """Settle the pace; with a number of samples and a cadence that were given, without a clock."""
+    """Settle the pace, once the judge is ready: nothing where it cannot be, else as given, else as a trial tells.
+
+    Raises:
+        UserError: the present samples cannot be judged, which says nothing of later ones.
+    """
+    try:
+        why = refusal(asked, judge, state, tell)
+        begin = time.monotonic()
+        conditions = {} if why else judge.prepare()
+    except UserError as error:
+        why = str(error).removesuffix(".")
+    if why:
+        tell(f"Samples are not evaluated on the way: {why}. See zerosum evaluate.")
+        return Pace(n=None, every_samples=asked.every_samples, why=why)
     if not asked.by_clock:
-        conditions = judge.prepare()
         return Pace(n=asked.n, every_samples=asked.every_samples, why="as given", conditions=conditions)
-    whole = seconds_of(state)
-    budget = asked.share * whole
+    return tried(asked, judge, state, conditions, begin)
+
+
+def refusal(asked: Asked, judge: Judge, state: State, tell: Callable[[str], None]) -> str:
+    """Why it is not worth while to get ready; empty where it is."""
+    if not asked.by_clock:
+        return ""
+    budget = asked.share * seconds_of(state)
     need = judge.preparation_seconds() if budget >= WORTHWHILE else 0.0
     if asked.optional and (budget < WORTHWHILE or need > budget):
         took = f"; getting ready would take about {need:.2g} s" if need else ""
-        why = f"{asked.share:.0%} of the training's {whole:.2g} s are {budget:.2g} s{took}"
-        tell(f"Samples are not evaluated on the way: {why}. See zerosum evaluate.")
-        return Pace(n=None, every_samples=asked.every_samples, why=why)
+        return f"{asked.share:.0%} of the training's {seconds_of(state):.2g} s are {budget:.2g} s{took}"
     if need:
         tell(f"To evaluate samples on the way a feature network is trained, once for these data (about {need:.2g} s).")
-    return tried(asked, judge, state, budget)
+    return ""
 
 
-def tried(asked: Asked, judge: Judge, state: State, budget: float) -> Pace:
-    """The pace that a trial tells."""
-    begin = time.monotonic()
-    conditions = judge.prepare()
+def tried(asked: Asked, judge: Judge, state: State, conditions: Mapping[str, Any], begin: float) -> Pace:
+    """The pace that a trial tells, of a judge that began to get ready at `begin`."""
     few = min(FEW, judge.most)
     judge(state, few)  # pays for what is done only once
     ready = time.monotonic()
@@ -267,7 +286,7 @@ def tried(asked: Asked, judge: Judge, state: State, budget: float) -> Pace:
     twice = timed(lambda: judge(state, 2 * few)) if 2 * few <= judge.most else once
     now = time.monotonic()
     slope = max(0.0, twice - once) / few
-    left, times = budget - (now - begin), moments(state, asked.every_samples)
+    left, times = asked.share * seconds_of(state) - (now - begin), moments(state, asked.every_samples)
     n = asked.n or affordable(left / times, once, slope, few, judge.most)
     each = once + slope * (n - few)
     multiple = 1 if times * each <= left else sparser(left, times, each)
@@ -347,7 +366,7 @@ def write(run: Path, asked: Asked, length_samples: int, pace: Pace) -> None:
 def read(run: Path, asked: Asked, length_samples: int) -> Pace | None:
     """The pace on record; None where there is none, or one for something else.
 
-    That there was too little time says nothing of a training that is now to go on for longer.
+    That nothing was evaluated says nothing of a training that is now to go on for longer.
     """
     try:
         document = json.loads((run / NAME).read_text())

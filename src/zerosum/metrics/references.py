@@ -1,32 +1,24 @@
 """What one look at a reference left behind, kept from one evaluation to the next.
 
 An entry is one file: tensors, and in its head the key it answers (fingerprint and split of the data, number of samples,
-digest of the feature network) and a digest of the tensors. It is written beside its place and renamed, so that it is
-whole or not there, whoever else writes; one that is stale, damaged or of another key is made anew.
+digest of the feature network) and a digest of the tensors. One that is damaged or of another key is made anew.
 """
 
 import contextlib
 import hashlib
 import json
-import os
-import tempfile
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
 from zerosum.data.packing import default_root as packed_root
+from zerosum.metrics import files
+from zerosum.metrics.networks.preparation import digest_of
 from zerosum.metrics.statistics import FeatureNetwork, Shown, Statistics, look
 from zerosum.spaces import describe
 
 VERSION = 1
 TENSORS = ("features", "kept", "logits", "labels")
-STALE_SECONDS = 24 * 3600.0
 
 
 def default_root() -> Path:
@@ -55,12 +47,12 @@ class References:
             return look(samples, network, tell)
         key = key_of(samples, network)
         path = self.root / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.safetensors"
-        found = read(path, key, samples)
+        found = recalled(path, key, samples)
         if found is None:
             found = look(samples, network, tell)
             if found.n == samples.n:
                 with contextlib.suppress(OSError):
-                    write(path, key, found)
+                    keep(path, key, found)
         return found
 
 
@@ -77,53 +69,19 @@ def key_of(samples: Shown, network: FeatureNetwork) -> str:
     return json.dumps(parts, sort_keys=True)
 
 
-def read(path: Path, key: str, samples: Shown) -> Statistics | None:
+def recalled(path: Path, key: str, samples: Shown) -> Statistics | None:
     """The look at `path`, if it is whole and answers `key`."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            head: dict[str, str] = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no mapping
-    except (OSError, SafetensorError):
-        return None
+    head, tensors = files.read(path) or ({}, {})
     if head.get("key") != key or head.get("digest") != digest_of(tensors):
         return None
     return Statistics(space=samples.space, fingerprint=str(samples.fingerprint), **tensors)
 
 
-def write(path: Path, key: str, found: Statistics) -> None:
-    """Put a look at `path`, whole or not at all.
+def keep(path: Path, key: str, found: Statistics) -> None:
+    """Put a look at `path`.
 
     Raises:
         OSError: it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sweep(path.parent)
-    held = {name: getattr(found, name) for name in TENSORS}
-    tensors = {name: value.contiguous() for name, value in held.items() if value is not None}
-    handle, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
-    os.close(handle)
-    try:
-        save_file(tensors, temporary, {"key": key, "digest": digest_of(tensors)})
-        os.replace(temporary, path)
-    except SafetensorError as error:  # which is how it tells of a full disk
-        raise OSError(str(error)) from error
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-
-
-def digest_of(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 of names, shapes, types and values."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        value: Any = tensors[name].contiguous().numpy()
-        digest.update(repr((name, value.shape, value.dtype.str)).encode())
-        digest.update(value.data if value.size else b"")
-    return digest.hexdigest()
-
-
-def sweep(root: Path) -> None:
-    """Remove what processes that were killed left behind."""
-    for leftover in root.glob(".*.tmp"):
-        with contextlib.suppress(FileNotFoundError):  # another process may sweep, too
-            if time.time() - leftover.stat().st_mtime > STALE_SECONDS:
-                leftover.unlink()
+    tensors = {name: value for name in TENSORS if (value := getattr(found, name)) is not None}
+    files.write(path, {"key": key, "digest": digest_of(tensors)}, tensors)

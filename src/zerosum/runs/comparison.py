@@ -17,7 +17,7 @@ from zerosum.runs.commands import options, short
 from zerosum.runs.curves import NOT_CURVES, Chart, grouped, is_setting, thin
 from zerosum.runs.directory import Line, find_run
 from zerosum.runs.figures import aligned, figure, interval
-from zerosum.runs.pages import data_of_picture, environment, write_page
+from zerosum.runs.pages import data_of_picture, fill, write_page
 from zerosum.runs.state import State, read_state
 
 POINTS = 400
@@ -119,18 +119,15 @@ class Comparison:
 
     def render(self) -> str:
         """The page as text."""
-        return (
-            environment()
-            .get_template("compare.html")
-            .render(
-                comparison=self,
-                pictures=self.pictures(),
-                curves=self.curves(),
-                options=self.options(),
-                arrow=arrow,
-                figure=figure,
-                interval=interval,
-            )
+        return fill(
+            "compare.html",
+            comparison=self,
+            pictures=self.pictures(),
+            curves=self.curves(),
+            options=self.options(),
+            arrow=arrow,
+            figure=figure,
+            interval=interval,
         )
 
     def write(self, path: Path) -> Path:

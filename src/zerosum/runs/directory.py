@@ -34,16 +34,28 @@ def find_run(name_or_path: str | Path, root: str | Path = "runs") -> Path:
     Raises:
         UserError: there is none, with the nearest name; or the directory is no run.
     """
+    found = run_at(name_or_path, root)
+    if found is None and Path(name_or_path).exists():
+        raise UserError(f"{str(name_or_path)!r} is no run: it holds no plan.json. {_known(root)}")
+    if found is None:
+        raise nothing_there("run", name_or_path, root)
+    return found
+
+
+def run_at(name_or_path: str | Path, root: str | Path = "runs") -> Path | None:
+    """The directory of the run that is called or lies at `name_or_path`; None where there is none."""
     for path in (Path(name_or_path), Path(root) / name_or_path):
         if (path / "plan.json").is_file():
             return path
         if path.name == "plan.json" and path.is_file():
             return path.parent
-    names = [path.name for path in list_runs(root)]
-    known = f"Runs under {root}/: {', '.join(names)}." if names else f"There are no runs under {root}/ yet."
-    if Path(name_or_path).exists():
-        raise UserError(f"{str(name_or_path)!r} is no run: it holds no plan.json. {known}")
-    raise UserError(f"There is no run {str(name_or_path)!r}.{nearest(Path(name_or_path).name, names)} {known}")
+    return None
+
+
+def nothing_there(kind: str, name_or_path: str | Path, root: str | Path = "runs") -> UserError:
+    """The error to raise where there is nothing at all; `kind` says what would have done."""
+    hint = nearest(Path(name_or_path).name, [path.name for path in list_runs(root)])
+    return UserError(f"There is no {kind} {str(name_or_path)!r}.{hint} {_known(root)}")
 
 
 def new_run_directory(out: str | Path | None, recipe: str, data: str, root: str | Path = "runs") -> Path:
@@ -100,6 +112,11 @@ def slug(data: str) -> str:
     """
     stem = Path(data.removeprefix("hf:")).stem
     return re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:40] or "data"
+
+
+def _known(root: str | Path) -> str:
+    names = [path.name for path in list_runs(root)]
+    return f"Runs under {root}/: {', '.join(names)}." if names else f"There are no runs under {root}/ yet."
 
 
 def _next_free(root: Path, stem: str) -> Path:

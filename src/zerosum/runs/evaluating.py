@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from zerosum.data import Data, DataOptions, open_data
 from zerosum.data.catalogue import material
@@ -27,8 +27,9 @@ from zerosum.draw import Draw
 from zerosum.errors import UserError, choose
 from zerosum.games import Game
 from zerosum.metrics.core import Modes, Paths
-from zerosum.metrics.statistics import Shown, show
-from zerosum.runs.directory import find_run, read_plan
+from zerosum.metrics.networks import network, own
+from zerosum.metrics.statistics import FeatureNetwork, Shown, show
+from zerosum.runs.directory import nothing_there, read_plan, run_at
 from zerosum.runs.trained import Trained, class_number
 from zerosum.spaces import Images
 
@@ -182,12 +183,29 @@ def find_subject(given: str | Path) -> Path | None:
     Raises:
         UserError: it is nothing at all.
     """
-    try:
-        return find_run(given)
-    except UserError as error:
-        if Path(given).expanduser().exists():
-            return None
-        raise UserError(str(error).replace("There is no run", "There is no run, file or folder", 1)) from None
+    run = run_at(given)
+    if run is None and not Path(given).expanduser().exists():
+        raise nothing_there("run, file or folder", given)
+    return run
+
+
+def feature_network(
+    features: str | FeatureNetwork | nn.Module, data: Data, weights: str | Path | None, device: str
+) -> FeatureNetwork:
+    """The network that looks at samples.
+
+    Args:
+        features: a name of `zerosum.metrics.networks.NETWORKS`, a module of the user's, or a network that is ready.
+        data: real samples, on which a network by name may be trained.
+        weights: of a network by name, where it needs a file.
+        device: where it computes.
+
+    Raises:
+        UserError: there is no such network, or it does not suit the samples.
+    """
+    if isinstance(features, str):
+        return network(features, data, weights=weights, device=device)
+    return own(features, device=device) if isinstance(features, nn.Module) else features
 
 
 def called(given: Given) -> str:

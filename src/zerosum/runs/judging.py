@@ -22,7 +22,7 @@ from zerosum.games import Game, Sampler
 from zerosum.metrics import registry
 from zerosum.metrics.core import Need
 from zerosum.metrics.evaluation import LACKS, evaluate
-from zerosum.metrics.networks import Classifier, Raw, Trained, network
+from zerosum.metrics.networks import Classifier, Encoder, Raw, network
 from zerosum.metrics.networks.kept import preparation_seconds
 from zerosum.metrics.observer import Asked
 from zerosum.metrics.references import References
@@ -173,7 +173,7 @@ def features_of(data: Data) -> str:
     """The name of the feature network that looks at such data."""
     if not isinstance(data.space, Images):
         return Raw.name
-    return Classifier.name if taught(data) else Trained.name
+    return Classifier.name if taught(data) else Encoder.name
 
 
 def labelled(data: Data) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -10,18 +11,9 @@ from zerosum.runs.commands import short
 from zerosum.runs.pictures import data_uri, size
 
 
-def environment() -> Environment:
-    """The templates in `page/`."""
-    made = Environment(
-        loader=PackageLoader("zerosum.runs", "page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters["short"] = short
-    made.policies["json.dumps_kwargs"] = {"sort_keys": False}  # curves keep their order, hence their colours
-    return made
+def fill(template: str, **values: Any) -> str:
+    """A template of `page/`, filled in."""
+    return _environment().get_template(template).render(**values)
 
 
 def data_of_picture(picture: Path) -> str | None:
@@ -43,3 +35,16 @@ def write_page(path: Path, page: str) -> Path:
         draft.unlink(missing_ok=True)
         raise UserError(f"Cannot write {str(path)!r}: {error.strerror}.") from error
     return path
+
+
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("zerosum.runs", "page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["short"] = short
+    made.policies["json.dumps_kwargs"] = {"sort_keys": False}  # curves keep their order, hence their colours
+    return made

@@ -14,7 +14,7 @@ from zerosum.runs.commands import evaluate_command, resume_command, sample_comma
 from zerosum.runs.curves import charts
 from zerosum.runs.evaluations import latest
 from zerosum.runs.figures import features, figure, interval
-from zerosum.runs.pages import data_of_picture, environment, write_page
+from zerosum.runs.pages import data_of_picture, fill, write_page
 from zerosum.runs.pictures import data_uri, evenly, size
 from zerosum.runs.state import State, duration, read_state
 from zerosum.runs.summary import evaluation
@@ -34,19 +34,16 @@ def write_report(run: Path) -> Path:
 
 def render(state: State) -> str:
     """The page as text."""
-    return (
-        environment()
-        .get_template("report.html")
-        .render(
-            state=state,
-            plan=state.plan,
-            facts=_facts(state),
-            tables=_tables(state),
-            pictures=_pictures(state),
-            metrics=_metrics(state),
-            curves=_curves(state),
-            commands=_commands(state),
-        )
+    return fill(
+        "report.html",
+        state=state,
+        plan=state.plan,
+        facts=_facts(state),
+        tables=_tables(state),
+        pictures=_pictures(state),
+        metrics=_metrics(state),
+        curves=_curves(state),
+        commands=_commands(state),
     )
 
 

@@ -7,7 +7,7 @@ It is settled once (automatic choices included), written as `plan.json`, and rea
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -27,9 +27,12 @@ from zerosum.spaces import Space, describe
 from zerosum.training.checkpoints import write_atomically
 from zerosum.training.devices import resolve_device, resolve_precision, resolve_threads
 from zerosum.training.plan import Plan
+from zerosum.training.position import refuse_other
 
 CADENCE = ("length_samples", "report_every_samples", "snapshot_every_samples", "checkpoint_every_samples")
 """Options that say how long and how often something is written; they do not shape the weights."""
+OWN = ("generator", "critic")
+"""Options that are networks of the user's."""
 
 
 @dataclass(frozen=True)
@@ -169,20 +172,79 @@ def settle(
         devices=devices,
         precision=resolve_precision(precision, device, opened.space.kind),
         threads=threads or resolve_threads(opened.space.kind),
-        own=not isinstance(name, str) or not isinstance(data, str | Path) or bool({"generator", "critic"} & set(given)),
+        own=not isinstance(name, str) or not isinstance(data, str | Path) or bool({*OWN} & set(given)),
     )
+
+
+def settle_again(
+    run: Path,
+    document: Mapping[str, Any],
+    given: Mapping[str, Any],
+    *,
+    recipe: Recipe | Plan | Game | None = None,
+    data: Any = None,
+    device: str | None = None,
+    devices: int | None = None,
+    length_samples: int | None = None,
+    progress: bool = True,
+) -> Setup:
+    """Settle once more what a run is made from.
+
+    Args:
+        run: its directory.
+        document: its `plan.json`.
+        given: options, which must be the run's own, and its networks that came from Python.
+        recipe, data: those of the run, where they came from Python.
+        device, devices, length_samples: others than the run's.
+        progress: whether packing shows a bar.
+
+    Raises:
+        UserError: parts that came from Python are not given again, or an option is another than the run's.
+    """
+    own, options = parted(given, OWN)
+    if not document["resumable"] and recipe is None and data is None and not own:
+        raise UserError(f"{run} was trained with parts made in Python; resume it from Python with the same parts.")
+    training, of_data = document["training"], document["data"]
+    refuse_changed(options, training | of_data["options"] | document["options"])
+    return settle(
+        recipe or document["recipe"],
+        of_data["name"] if data is None else data,
+        of_data["options"] | document["options"] | own,
+        length_samples=length_samples,
+        seed=training["seed"],
+        device=device or training["device"],
+        devices=devices or training["devices"],
+        precision=training["precision"],
+        threads=training["threads"],
+        progress=progress,
+    )
+
+
+def refuse_changed(given: Mapping[str, Any], recorded: Mapping[str, Any]) -> None:
+    """Raise a UserError for options that are others than those of `plan.json`, where a tuple has become a list."""
+    now = {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
+    refuse_other({name: recorded.get(name) for name in given}, now)
 
 
 def split(flat: Mapping[str, Any]) -> tuple[DataOptions, dict[str, Any]]:
     """Options of the data, and the rest."""
-    names = {field.name for field in fields(DataOptions)}
+    chosen, rest = parted(flat, [field.name for field in fields(DataOptions)])
+    return DataOptions(**chosen), rest
+
+
+def parted(flat: Mapping[str, Any], names: Collection[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The options of these names, and the rest.
+
+    >>> parted({"seed": 1, "width": 8}, ("seed", "device"))
+    ({'seed': 1}, {'width': 8})
+    """
     chosen = {name: value for name, value in flat.items() if name in names}
-    return DataOptions(**chosen), {name: value for name, value in flat.items() if name not in names}
+    return chosen, {name: value for name, value in flat.items() if name not in names}
 
 
 def refuse_unknown(given: Mapping[str, Any], recipe: Recipe) -> None:
     """Raise a UserError for an option that neither the recipe nor the data has, before anything is read."""
-    known = {*options(recipe), *(field.name for field in fields(DataOptions)), "generator", "critic"}
+    known = {*options(recipe), *(field.name for field in fields(DataOptions)), *OWN}
     for name in given:
         if name not in known:
             raise UserError(f"Unknown option {name!r}.{nearest(name, known)} Allowed: {', '.join(sorted(known))}.")
@@ -224,6 +286,22 @@ def recommend(data: Any, data_options: DataOptions) -> str:
 def changed(data_options: DataOptions) -> dict[str, Any]:
     """The data options, as JSON."""
     return {field.name: getattr(data_options, field.name) for field in fields(data_options)}
+
+
+def revised(document: Mapping[str, Any], samples_seen: int, length_samples: int) -> dict[str, Any]:
+    """`plan.json` with another length, the change put on record; the same where the length is as it was."""
+    if document["training"]["length_samples"] == length_samples:
+        return dict(document)
+    revision = {"samples_seen": samples_seen, "length_samples": length_samples}
+    options = document["options"]
+    if "length_samples" in options:
+        options = options | {"length_samples": length_samples}
+    return {
+        **document,
+        "training": document["training"] | {"length_samples": length_samples},
+        "options": options,
+        "revisions": [*document["revisions"], revision],
+    }
 
 
 def weights_digest(game: Game) -> str:

@@ -184,7 +184,7 @@ def named(run: Path, checkpoint: int | str) -> checkpoints.Checkpoint:
     wanted = wanted.lstrip("0") or "0"
     if wanted not in there:
         allowed = ", ".join(there) or "none yet"
-        raise UserError(f"{run} has no checkpoint {str(checkpoint)!r}. Allowed: best, {allowed} (samples seen).")
+        raise UserError(f"{run} has no checkpoint {str(checkpoint)!r}. Allowed: {allowed} (samples seen), or best.")
     try:
         return checkpoints.load(folder / there[wanted])
     except checkpoints.Damaged as error:

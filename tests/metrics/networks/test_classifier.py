@@ -14,11 +14,11 @@ from torch import Tensor
 from zerosum.data import Data, DataOptions, open_data
 from zerosum.draw import Draw
 from zerosum.errors import UserError
-from zerosum.metrics.networks import Classifier, Trained, classifier_for, kept, train_classifier, train_self_supervised
+from zerosum.metrics.networks import Classifier, Encoder, classifier_for, kept, train_classifier, train_self_supervised
 from zerosum.metrics.networks.classifier import TEMPERATURE, contrast, disguised
 from zerosum.metrics.statistics import show
 
-TRAIN: dict[str, Callable[..., Trained]] = {
+TRAIN: dict[str, Callable[..., Encoder]] = {
     "classifier": lambda shown, **how: train_classifier(shown, torch.arange(len(shown)) % 3, classes=3, **how),
     "self-supervised": train_self_supervised,
 }
@@ -39,7 +39,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Data:
 
 
 @pytest.fixture(scope="module")
-def judged(digits: Data, tmp_path_factory: pytest.TempPathFactory) -> tuple[Trained, Path]:
+def judged(digits: Data, tmp_path_factory: pytest.TempPathFactory) -> tuple[Encoder, Path]:
     """The network of digits, and where it is kept."""
     cache = tmp_path_factory.mktemp("networks")
     return classifier_for(digits, cache=cache), cache
@@ -53,7 +53,7 @@ def of(data: Data) -> tuple[Tensor, Tensor]:
     return show(data.space, batch.real), batch.label
 
 
-def test_digits_are_read(digits: Data, judged: tuple[Trained, Path]) -> None:
+def test_digits_are_read(digits: Data, judged: tuple[Encoder, Path]) -> None:
     network, _ = judged
     shown, labels = of(digits)
     assert isinstance(network, Classifier)
@@ -173,7 +173,7 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         took_place.append("classifier")
         return train_classifier(*given, classes=classes, steps=2)
 
-    def self_supervised(shown: Tensor, *, steps: int) -> Trained:
+    def self_supervised(shown: Tensor, *, steps: int) -> Encoder:
         took_place.append("self-supervised")
         return train_self_supervised(shown, steps=2)
 
@@ -210,7 +210,7 @@ def test_training_happens_once(trainings: list[str], tmp_path: Path) -> None:
     assert [path.suffix for path in (tmp_path / "features").iterdir()] == [".safetensors"]
 
 
-def test_what_is_kept_says_what_it_is(judged: tuple[Trained, Path]) -> None:
+def test_what_is_kept_says_what_it_is(judged: tuple[Encoder, Path]) -> None:
     network, cache = judged
     (path,) = (cache / "features").iterdir()
     with safe_open(path, "pt") as file:
@@ -255,6 +255,11 @@ def foreign(path: Path) -> None:
     save_file({"x": torch.zeros(2)}, path)
 
 
+def shapeless(path: Path) -> None:
+    """Sound, but what its head says makes no sense."""
+    save_file(load_file(path), path, {"about": json.dumps({"name": "classifier", "shape": [], "digest": ""})})
+
+
 def stale(path: Path) -> None:
     """Of another architecture."""
     with safe_open(path, "pt") as file:
@@ -264,7 +269,7 @@ def stale(path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("harm", [cut, emptied, turned, foreign, stale])
+@pytest.mark.parametrize("harm", [cut, emptied, turned, foreign, shapeless, stale])
 def test_damage_is_mended(harm: Callable[[Path], None], trainings: list[str], tmp_path: Path) -> None:
     first = classifier_for(labelled(), cache=tmp_path)
     (path,) = (tmp_path / "features").iterdir()
@@ -286,7 +291,7 @@ def test_who_comes_second_takes_the_firsts_work(tmp_path: Path, monkeypatch: pyt
     """Another process trains with other numbers (threads) and is done while this one trains."""
     train, others = kept._trained, []
 
-    def meanwhile(data: Data) -> Trained:
+    def meanwhile(data: Data) -> Encoder:
         monkeypatch.setattr(kept, "_trained", train)
         place = tmp_path / "features" / f"{kept._key(data)}.safetensors"
         other = train_classifier(*striped(20, 1, 8, 8), classes=2, steps=2, seed=1)

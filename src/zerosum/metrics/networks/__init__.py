@@ -12,7 +12,7 @@ import torch
 
 from zerosum.data import Data
 from zerosum.errors import UserError, choose
-from zerosum.metrics.networks.classifier import Classifier, Trained, train_classifier, train_self_supervised
+from zerosum.metrics.networks.classifier import Classifier, Encoder, train_classifier, train_self_supervised
 from zerosum.metrics.networks.inception import Inception
 from zerosum.metrics.networks.kept import classifier_for
 from zerosum.metrics.networks.module import Own, own
@@ -24,12 +24,12 @@ from zerosum.spaces import Images
 __all__ = [
     "NETWORKS",
     "Classifier",
+    "Encoder",
     "Inception",
     "Own",
     "Preparation",
     "Pretrained",
     "Raw",
-    "Trained",
     "classifier_for",
     "clip",
     "dinov2",

@@ -62,7 +62,7 @@ def _layer(before: int, after: int, stride: int) -> list[nn.Module]:
 
 
 @dataclass(frozen=True)
-class Trained:
+class Encoder:
     """A trunk that was trained on images of one shape, as a feature network.
 
     Attributes:
@@ -111,8 +111,8 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class Classifier(Trained):
-    """A trained classifier; features as `Trained`, and logits.
+class Classifier(Encoder):
+    """A trained classifier; features as `Encoder`, and logits.
 
     Attributes:
         head: features to logits.
@@ -167,7 +167,7 @@ def train_classifier(shown: Tensor, labels: Tensor, *, classes: int, seed: int =
     return Classifier(trunk, tuple(shown.shape[1:]), head=head)
 
 
-def train_self_supervised(shown: Tensor, *, seed: int = 0, steps: int = STEPS) -> Trained:
+def train_self_supervised(shown: Tensor, *, seed: int = 0, steps: int = STEPS) -> Encoder:
     """Train by contrast: of all views in a batch, find the other view of the same image (SimCLR).
 
     Args:
@@ -178,7 +178,7 @@ def train_self_supervised(shown: Tensor, *, seed: int = 0, steps: int = STEPS) -
     Raises:
         UserError: these are not at least two images.
     """
-    shown = as_levels(shown, Trained.name)
+    shown = as_levels(shown, Encoder.name)
     if len(shown) < 2:
         raise UserError(f"{len(shown)} image(s): learning without labels needs at least 2, to tell them apart.")
     small = at_most(shown.cpu(), SIDE)
@@ -190,7 +190,7 @@ def train_self_supervised(shown: Tensor, *, seed: int = 0, steps: int = STEPS) -
         return contrast(head(trunk(views)), rows)
 
     _train(nn.ModuleList([trunk, head]), loss, len(small), seed, steps)
-    return Trained(trunk, tuple(shown.shape[1:]))
+    return Encoder(trunk, tuple(shown.shape[1:]))
 
 
 def disguised(unit: Tensor, draw: Draw) -> Tensor:

@@ -10,6 +10,7 @@ score; with other weights of the same shapes (a conversion of the file, for one)
 import hashlib
 import os
 import pickle
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -303,7 +304,7 @@ def usual_places() -> list[Path]:
 
 
 def _advice() -> str:
-    return f"Get {SOURCE} (91 MB) and put it at {usual_places()[0]}, or name it with weights=PATH or {VARIABLE}=PATH."
+    return f"Get {SOURCE} (91 MB) and put it at {usual_places()[0]}, or name it with --weights PATH or {VARIABLE}=PATH."
 
 
 def load(path: Path) -> InceptionV3:
@@ -341,7 +342,8 @@ def read(path: Path) -> dict[str, Tensor]:
             from safetensors.torch import load_file
 
             return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # of pickle protocols, which are no concern of who reads this
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged files make both libraries raise all sorts
         unsafe = isinstance(error, pickle.UnpicklingError)
         reason = (

@@ -1,14 +1,11 @@
 """The network that belongs to a data set: trained on its training split once, and kept.
 
-It is one safetensors file, named by a hash of the data's fingerprint and of the version of all that training depends
-on, with a header in JSON that says what it is. The file is written under a temporary name, flushed and renamed, so it
-is whole or not there; when another process was first, its work is used. A damaged file counts as none.
+It is one file, named by a hash of the data's fingerprint and of the version of all that training depends on; its head
+says what it is, in JSON. When another process was first, its work is used. A damaged file counts as none.
 """
 
 import hashlib
 import json
-import os
-import tempfile
 import time
 import warnings
 from collections.abc import Mapping
@@ -17,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from zerosum.data import Data
@@ -26,12 +21,13 @@ from zerosum.data.packed import UnpairedSource
 from zerosum.data.packing import default_root
 from zerosum.draw import Draw
 from zerosum.errors import UserError
+from zerosum.metrics import files
 from zerosum.metrics.networks.classifier import (
     FEATURES,
     SIDE,
     STEPS,
     Classifier,
-    Trained,
+    Encoder,
     train_classifier,
     train_self_supervised,
     untrained,
@@ -48,8 +44,8 @@ _AT_ONCE = 250
 _FEW_STEPS = 10
 
 
-def classifier_for(data: Data, *, cache: Path | None = None, device: torch.device | str = "cpu") -> Trained:
-    """The data's own feature network: `Classifier` where it has labels of two classes or more, else `Trained` without.
+def classifier_for(data: Data, *, cache: Path | None = None, device: torch.device | str = "cpu") -> Encoder:
+    """The data's own feature network: `Classifier` where it has labels of two classes or more, else `Encoder`.
 
     Args:
         data: images; only the training split is looked at.
@@ -89,14 +85,14 @@ def _key(data: Data) -> str:
     return hashlib.sha256(repr((VERSION, data.fingerprint, data.space.shape)).encode()).hexdigest()[:32]
 
 
-def _trained(data: Data) -> Trained:
+def _trained(data: Data) -> Encoder:
     """Trained on images as a person would get them, made small at once to spare memory."""
     shown, labels = training_samples(data)
     named = data.space.classes if labels is not None else ()
     return replace(_learned(data, shown, labels, STEPS), shape=tuple(data.space.shape), classes=named)
 
 
-def _learned(data: Data, shown: Tensor, labels: Tensor | None, steps: int) -> Trained:
+def _learned(data: Data, shown: Tensor, labels: Tensor | None, steps: int) -> Encoder:
     if labels is None:
         return train_self_supervised(shown, steps=steps)
     classes = max(len(data.space.classes), int(labels.max()) + 1)
@@ -118,32 +114,22 @@ def training_samples(data: Data) -> tuple[Tensor, Tensor | None]:
     return torch.cat(shown), numbers if numbers.min() < numbers.max() else None
 
 
-def _stored(network: Trained, place: Path) -> Trained:
+def _stored(network: Encoder, place: Path) -> Encoder:
     """The network, once it is on the disk; what another process has put there meanwhile is taken instead."""
+    if first := _opened(place):
+        return first
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=place.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(save(network.learned.state_dict(), {"about": json.dumps(_about(network))}))
-                file.flush()
-                os.fsync(file.fileno())
-            first = _opened(place)
-            if first is None:
-                os.replace(temporary, place)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
+        files.write(place, {"about": json.dumps(_about(network))}, network.learned.state_dict())
     except OSError as error:
         warnings.warn(
             f"The feature network cannot be kept at {place}: {error.strerror or error}; it will be trained anew each "
             "time. Set ZEROSUM_CACHE to a directory that can be written and has room.",
             stacklevel=3,
         )
-        return network
-    return first or network
+    return network
 
 
-def _about(network: Trained) -> dict[str, Any]:
+def _about(network: Encoder) -> dict[str, Any]:
     return {
         "version": VERSION,
         "name": network.name,
@@ -153,24 +139,23 @@ def _about(network: Trained) -> dict[str, Any]:
     }
 
 
-def _opened(place: Path) -> Trained | None:
+def _opened(place: Path) -> Encoder | None:
     """What is kept at `place`; what is damaged counts as none."""
+    head, tensors = files.read(place) or ({}, {})
     try:
-        with safe_open(place, "pt") as file:
-            about = json.loads(file.metadata()["about"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-        network = _empty(about, tensors)
+        about = json.loads(head["about"])
+        network, digest = _empty(about, tensors), about["digest"]
         network.learned.load_state_dict(tensors)
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError):
+    except (ValueError, LookupError, TypeError, RuntimeError):
         return None
     network.learned.eval().requires_grad_(False)
-    return network if network.digest == about["digest"] else None
+    return network if network.digest == digest else None
 
 
-def _empty(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Trained:
+def _empty(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Encoder:
     """A network of the kind that is described, whose weights are still to come."""
     shape = tuple(about["shape"])
-    if about["name"] == Trained.name:
-        return Trained(untrained(shape[0], FEATURES)[0], shape)
+    if about["name"] == Encoder.name:
+        return Encoder(untrained(shape[0], FEATURES)[0], shape)
     trunk, head = untrained(shape[0], len(tensors["head.1.bias"]))
     return Classifier(trunk, shape, classes=tuple(about["classes"]), head=head)

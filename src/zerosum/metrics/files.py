@@ -1,0 +1,54 @@
+"""Tensors that are kept from one evaluation to the next: one safetensors file, with texts in its head.
+
+It is written under a temporary name beside its place, flushed and renamed, so that it is whole or not there, whoever
+else writes; what a killed process left behind is swept away after a day.
+"""
+
+import contextlib
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+STALE_SECONDS = 24 * 3600.0
+
+
+def read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]] | None:
+    """Head and tensors of a file; None where there is none, or one that cannot be read."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError):
+        return None
+
+
+def write(path: Path, head: Mapping[str, str], tensors: Mapping[str, Tensor]) -> None:
+    """Put a file in its place, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path.parent)
+    handle, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(save({name: tensor.contiguous() for name, tensor in tensors.items()}, dict(head)))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what processes that were killed left behind."""
+    for leftover in folder.glob(".*.tmp"):
+        with contextlib.suppress(OSError):  # another process sweeps, too, or it is another user's
+            if time.time() - leftover.stat().st_mtime > STALE_SECONDS:
+                leftover.unlink()

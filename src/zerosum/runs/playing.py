@@ -1,0 +1,178 @@
+"""A plan played in a run directory: begun or resumed, evaluated on the way, with a report whatever happens."""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lightning_fabric import Fabric
+
+from zerosum.errors import UserError
+from zerosum.metrics.observer import Evaluating
+from zerosum.processes import is_first_process
+from zerosum.runs.directory import new_run_directory, read_plan
+from zerosum.runs.judging import DataJudge, Wishes, without_variation
+from zerosum.runs.judging import settle as settle_evaluation
+from zerosum.runs.report import write_report
+from zerosum.runs.setup import Setup, revised, write_plan
+from zerosum.training.devices import make_fabric, refuse_uneven, threads
+from zerosum.training.engine import Engine
+from zerosum.training.observers import Observer
+from zerosum.training.plan import Plan
+from zerosum.training.progress import Progress, follow
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """A plan and the processes that play it.
+
+    Attributes:
+        setup: what it is made from.
+        plan: what is played.
+        wishes: how it is evaluated on the way.
+        document: its `plan.json`.
+        fabric: of its devices; launched when the training is begun or resumed.
+        observers: of the user's, called after the evaluation.
+        progress: whether progress is shown.
+    """
+
+    setup: Setup
+    plan: Plan
+    wishes: Wishes
+    document: Mapping[str, Any]
+    fabric: Fabric
+    observers: Sequence[Observer]
+    progress: bool
+
+    def begin(self, out: str | Path | None) -> Path:
+        """Play from the beginning; the new directory, `out` or the next free one under `runs/`."""
+        path = new_run_directory(out, self.setup.name, self.setup.data.name) if is_first_process() else None
+        self.fabric.launch()
+        run = Path(self.fabric.broadcast(str(path)))
+        if self.fabric.is_global_zero:
+            write_first_plan(run, self.document)
+        listener = self._listener()
+        self._play(run, self._engine(run, listener), listener)
+        return run
+
+    def resume(self, run: Path, document: Mapping[str, Any]) -> None:
+        """Go on from the newest whole checkpoint.
+
+        Args:
+            run: the directory.
+            document: its `plan.json` as it is to be, but for a new length.
+
+        Raises:
+            UserError: the checkpoint is of another training, or there is nothing left to train.
+        """
+        self.fabric.launch()
+        listener = self._listener()
+        engine = self._engine(run, listener)
+        engine.resume()
+        listener.samples_seen = engine.position.samples_seen
+        refuse_finished(run, listener.samples_seen, self.plan.length_samples)
+        if self.fabric.is_global_zero:
+            document = revised(document, listener.samples_seen, self.plan.length_samples)
+            if document != read_plan(run):
+                write_plan(run, document)
+        self._play(run, engine, listener)
+
+    def _play(self, run: Path, engine: Engine, listener: Progress) -> None:
+        alone = self.fabric.world_size == 1
+        try:
+            with listener, threads(self.setup.threads) if alone else contextlib.nullcontext():
+                engine.play()
+        except BaseException:
+            with contextlib.suppress(UserError):  # a full disk is not to hide what stopped the training
+                self._report(run)
+            raise
+        self._report(run)
+
+    def _report(self, run: Path) -> None:
+        if self.fabric.is_global_zero:
+            write_report(run)
+
+    def _listener(self) -> Progress:
+        return follow(self.plan.length_samples, show=self.progress and self.fabric.is_global_zero)
+
+    def _engine(self, run: Path, listener: Progress) -> Engine:
+        return Engine(
+            self.plan,
+            self.setup.data,
+            run=run,
+            fabric=self.fabric,
+            seed=self.setup.seed,
+            identity=self.setup.identity(self.plan),
+            observers=[*self._evaluating(run, listener), *self.observers],
+            listener=listener,
+        )
+
+    def _evaluating(self, run: Path, listener: Progress) -> list[Observer]:
+        """What evaluates the training on the way: one observer, or none."""
+        data, game = without_variation(self.setup), self.plan.game
+        asked = settle_evaluation(self.wishes, data, game, every_samples=self.plan.snapshot_every_samples)
+        if asked is None:
+            return []
+        judge = DataJudge(
+            asked,
+            data,
+            next(iter(game.samplers.values())),
+            seed=self.setup.seed,
+            device=self.fabric.device,
+            tick=lambda: listener.update(listener.samples_seen, listener.values),
+        )
+        evaluating = Evaluating(
+            asked,
+            judge,
+            run,
+            length_samples=self.plan.length_samples,
+            first=self.fabric.is_global_zero,
+            spread=self.fabric.broadcast,
+            tell=listener.message,
+        )
+        return [evaluating]
+
+
+def prepare(setup: Setup, wishes: Wishes, observers: Sequence[Observer], progress: bool) -> Training:
+    """A training that is ready to be played; nothing is written yet.
+
+    Raises:
+        UserError: what is wished cannot be measured, or the devices cannot play the plan.
+    """
+    plan = setup.plan()
+    document = planned(setup, plan, wishes)
+    fabric = make_fabric(setup.device, setup.devices, setup.precision)
+    refuse_uneven(plan.batch_size, fabric)
+    return Training(
+        setup=setup,
+        plan=plan,
+        wishes=wishes,
+        document=document,
+        fabric=fabric,
+        observers=observers,
+        progress=progress,
+    )
+
+
+def planned(setup: Setup, plan: Plan, wishes: Wishes) -> dict[str, Any]:
+    """`plan.json`."""
+    asked = settle_evaluation(wishes, setup.data, plan.game, every_samples=plan.snapshot_every_samples)
+    return setup.document(plan) | {"evaluation": wishes.document(asked)}
+
+
+def write_first_plan(run: Path, document: Mapping[str, Any]) -> None:
+    """Write the plan into a new directory, or leave none behind."""
+    try:
+        write_plan(run, document)
+    except UserError:
+        run.rmdir()
+        raise
+
+
+def refuse_finished(run: Path, samples_seen: int, length_samples: int) -> None:
+    """Raise a UserError when there is nothing left to train."""
+    if samples_seen >= length_samples:
+        raise UserError(
+            f"{run} has already seen {samples_seen:,} samples of {length_samples:,}; give a larger --length-samples."
+        )

@@ -1,0 +1,55 @@
+"""A plan in its run directory: nothing is left behind by what cannot begin, and a report whatever happens."""
+
+import pytest
+
+import zerosum
+from zerosum.errors import UserError
+from zerosum.runs import playing
+from zerosum.runs.playing import refuse_finished, write_first_plan
+
+TINY = {"width": 8, "length_samples": 48, "batch_size": 8, "device": "cpu", "progress": False, "evaluate": "off"}
+
+
+class Fails:
+    """An observer that cannot go on."""
+
+    every_samples = 24
+
+    def __call__(self, state):
+        if state.samples_seen:
+            raise RuntimeError("no more")
+
+
+def test_a_plan_that_cannot_be_written_leaves_no_directory(tmp_path, monkeypatch):
+    def full(run, document):
+        raise UserError("Cannot write (disk full).")
+
+    monkeypatch.setattr(playing, "write_plan", full)
+    run = tmp_path / "run"
+    run.mkdir()
+    with pytest.raises(UserError, match="disk full"):
+        write_first_plan(run, {})
+    assert not run.exists()
+
+
+def test_there_is_a_report_of_a_training_that_broke(tmp_path):
+    with pytest.raises(RuntimeError, match="no more"):
+        zerosum.train("gan", data="ring", **TINY, out=tmp_path / "run", observers=[Fails()])
+    assert "zerosum run" in (tmp_path / "run" / "report.html").read_text()
+
+
+@pytest.mark.parametrize(("seen", "length", "finished"), [(0, 8, False), (8, 8, True), (16, 8, True)])
+def test_what_has_seen_enough_is_finished(tmp_path, seen, length, finished):
+    if not finished:
+        refuse_finished(tmp_path, seen, length)
+        return
+    with pytest.raises(UserError, match=f"already seen {seen} samples of {length}"):
+        refuse_finished(tmp_path, seen, length)
+
+
+def test_a_resumed_batch_must_be_shared_evenly_and_the_run_stays_as_it_was(tmp_path):
+    run = zerosum.train("gan", data="ring", **TINY, out=tmp_path / "run")
+    before = (run.path / "plan.json").read_bytes()
+    with pytest.raises(UserError, match="A batch of 8 cannot be shared evenly by 3 processes"):
+        zerosum.resume(run, devices=3, length_samples=96, progress=False)
+    assert (run.path / "plan.json").read_bytes() == before
