@@ -102,11 +102,14 @@ class Sampler:
             rows where `given` says that it is not looked at.
         given: what of the batch is looked at: its `number` of rows, its `label`, its `condition` or its `real`.
         latent: where samples are made from latents alone (and what is `given`); else None.
+        score: `(networks, samples, batch) -> scores (n, …)`, what the critic says of samples, real or made; the
+            batch as for `make`. None where nobody judges them.
     """
 
     make: Callable[[Networks, Batch, Draw], Tensor]
     given: Given = "number"
     latent: Latent | None = None
+    score: Callable[[Networks, Tensor, Batch], Tensor] | None = None
 
 
 @dataclass

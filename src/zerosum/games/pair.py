@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from zerosum.data.core import Batch
 from zerosum.draw import Draw
-from zerosum.games.core import Controls, Game, Latent, Loss, Networks, Phase, Player, Result, Sampler
+from zerosum.games.core import Controls, Game, Given, Latent, Loss, Networks, Phase, Player, Result, Sampler
 from zerosum.losses import Adversarial
 from zerosum.optimizers import Optimizer
 from zerosum.penalties import Penalty, Remember
@@ -96,9 +96,15 @@ class Pair:
         """Samples of latents from the prior."""
         return self.from_latent(networks, self.prior(len(batch), draw), batch)
 
+    def score(self, networks: Networks, samples: Tensor, batch: Batch) -> Tensor:
+        """What the critic says of samples."""
+        scores: Tensor = networks["D"](samples, *self._given(batch))
+        return scores
+
     def sampler(self) -> Sampler:
-        """How samples are made."""
-        return Sampler(self.sample, "label" if self.conditional else "number", Latent(self.prior, self.from_latent))
+        """How samples are made, and judged."""
+        given: Given = "label" if self.conditional else "number"
+        return Sampler(self.sample, given, Latent(self.prior, self.from_latent), self.score)
 
     def _fakes(self, batch: Batch, draw: Draw) -> Tensor:
         return self.from_latent({"G": self.generator}, self.prior(len(batch), draw), batch)

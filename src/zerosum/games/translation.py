@@ -4,7 +4,7 @@ Notation of the paper: G = `A2B`, F = `B2A`; D_A and D_B judge pictures of their
 `condition` and one of B as `real`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -131,6 +131,16 @@ def b_to_a(networks: Networks, batch: Batch, draw: Draw) -> Tensor:
     return translated
 
 
+def judged_by(critic: str) -> Callable[[Networks, Tensor, Batch], Tensor]:
+    """Scores of one critic."""
+
+    def score(networks: Networks, samples: Tensor, batch: Batch) -> Tensor:
+        scores: Tensor = networks[critic](samples)
+        return scores
+
+    return score
+
+
 def _distance(made: Tensor, wanted: Tensor) -> Tensor:
     return l1(made, wanted).mean()
 
@@ -175,7 +185,10 @@ def translation(
             Phase("G", ("G",), losses.generator_loss, stream="pair"),
             Phase("D", ("D",), losses.critic_loss, stream="pair"),
         ),
-        samplers={"A2B": Sampler(a_to_b, "condition"), "B2A": Sampler(b_to_a, "real")},
+        samplers={
+            "A2B": Sampler(a_to_b, "condition", score=judged_by("D_B")),
+            "B2A": Sampler(b_to_a, "real", score=judged_by("D_A")),
+        },
         controls={"cycle": cycle_weight, "identity": identity_weight},
         state=nn.ModuleDict({f"pool_{side}": pool for side, pool in pools.items()}),
     )

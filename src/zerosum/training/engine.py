@@ -141,6 +141,7 @@ class Engine:
         ]
         for name, mover in position.movers.items():
             mover.set_rate(plan.learning_rate(position.samples_seen) * position.controls[f"{name}/lr_scale"])
+        self.table.measuring = due(plan.report_every_samples, position.samples_seen + plan.batch_size, plan.batch_size)
         self.table.controls = plan.in_force(position.controls, position.samples_seen)
         PLAYS[plan.order(position.samples_seen)](list(moves))
         position.samples_seen += plan.batch_size
@@ -171,8 +172,7 @@ class Engine:
             self._save()
 
     def _due(self, every: int) -> bool:
-        seen = self.position.samples_seen
-        return seen // every > (seen - self.plan.batch_size) // every
+        return due(every, self.position.samples_seen, self.plan.batch_size)
 
     def _report(self) -> dict[str, float]:
         """The figures since the last report, a new line of the log."""
@@ -288,6 +288,7 @@ class Engine:
             game=self.plan.game,
             data=self.data,
             networks=networks,
+            averaged=self.position.average.networks,
             sample=sample,
             draw=draw,
         )
@@ -323,3 +324,12 @@ class Engine:
     def _last_checkpoint(self) -> str:
         found = checkpoints.names(self.run / "checkpoints")
         return f"The last checkpoint, at {int(found[-1]):,} samples, is intact." if found else "No checkpoint was made."
+
+
+def due(every: int, samples_seen: int, batch_size: int) -> bool:
+    """Whether the round that ended at `samples_seen` passed a multiple of `every`.
+
+    >>> due(100, samples_seen=128, batch_size=64), due(100, samples_seen=192, batch_size=64)
+    (True, False)
+    """
+    return samples_seen // every > (samples_seen - batch_size) // every

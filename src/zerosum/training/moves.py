@@ -42,6 +42,10 @@ class Mover:
         for norm in self.norms:
             norm.track_running_stats = not frozen
 
+    def weights(self) -> Tensor:
+        """A copy of all parameters, flat."""
+        return torch.cat([parameter.detach().reshape(-1) for parameter in self.parameters])
+
     @property
     def rate(self) -> float:
         """The present learning rate."""
@@ -62,6 +66,8 @@ class Table:
     fabric: Fabric
     tally: Tally
     controls: Controls
+    measuring: bool = False
+    """Whether steps of this round tell how far they go."""
 
 
 @dataclass
@@ -92,9 +98,13 @@ class EngineMove:
         """Step and project the movers."""
         for name in self.phase.players:
             mover = self.table.movers[name]
+            before = mover.weights() if self.table.measuring else None
             mover.optimizer.step()
             if mover.player.constrain is not None:
                 mover.player.constrain(mover.player.networks)
+            if before is not None:
+                moved = {f"update/{name}": (mover.weights() - before).norm() / before.norm()}
+                self.table.tally.add(f"update/{name}", self.round_index, moved)
 
     def _thaw(self) -> list[nn.Parameter]:
         for name, mover in self.table.movers.items():

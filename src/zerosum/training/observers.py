@@ -67,7 +67,8 @@ class State:
         data: both splits.
         networks: `(sampler name) -> ` networks ready to sample from, averaged.
         sample: `(n, sampler name, draw) -> samples`.
-        draw: a draw for this moment.
+        draw: a draw, the same at every moment.
+        averaged: the averages as they are, of the networks that have one; to be looked at only.
     """
 
     samples_seen: int
@@ -78,6 +79,7 @@ class State:
     networks: Callable[[str], Networks]
     sample: Callable[[int, str, Draw], Tensor]
     draw: Draw
+    averaged: Networks = field(default_factory=dict)
 
 
 class Observer(Protocol):

@@ -16,6 +16,8 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
 BELIEFS = {"d_real": "D(x)", "d_fake": "D(G(z))"}
+BESIDES = ("control/", "learning_rate/", "update/", "signal/", "finding/", "metric/")
+"""How names in the log begin that are no losses."""
 
 
 class Progress:
@@ -204,7 +206,7 @@ def compact(values: Mapping[str, float]) -> list[str]:
     losses: dict[str, float] = {}
     for key, value in values.items():
         phase, _, term = key.rpartition("/")
-        if phase and not key.startswith(("control/", "learning_rate/")) and not term.startswith("grad_norm"):
+        if phase and not key.startswith(BESIDES) and not term.startswith("grad_norm"):
             losses[phase] = losses.get(phase, 0.0) + value
     beliefs = {label: values[key] for key, label in BELIEFS.items() if key in values}
     return [f"{name} {value:.2f}" for name, value in (losses | beliefs).items()]
