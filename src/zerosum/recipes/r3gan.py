@@ -17,12 +17,12 @@ from zerosum.training.plan import Plan
 
 POINTS = {
     "lr": 1e-3,
-    "decay_begin": 0.5,
+    "decay_begin": 0.2,
     "batch_size": 256,
     "length_samples": 7_168_000,
     "gamma": 1.6e-3,
     "gamma_begin": 0.064,
-    "burn_in": 0.7,
+    "burn_in": 0.8,
 }
 
 
