@@ -1,20 +1,28 @@
-"""zerosum from Python: train, resume, sample, evaluate, compare."""
+"""zerosum from Python: train, resume, sample, evaluate, diagnose, compare."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
+from zerosum.data import DataOptions
+from zerosum.errors import UserError, nearest
 from zerosum.games import Game
 from zerosum.metrics.evaluation import evaluate as judge
 from zerosum.metrics.records import Record
 from zerosum.metrics.statistics import FeatureNetwork
 from zerosum.recipes.options import Recipe
-from zerosum.runs.commands import EVALUATION, TRAINING
+from zerosum.runs.checking import Check
+from zerosum.runs.checking import check as check_data
+from zerosum.runs.commands import DOCTOR, EVALUATION, TRAINING
 from zerosum.runs.comparison import Comparison, comparison
+from zerosum.runs.diagnosing import Diagnosis
+from zerosum.runs.diagnosing import diagnose as diagnose_training
+from zerosum.runs.diagnosing import store as store_findings
 from zerosum.runs.directory import find_run, read_log, read_plan
+from zerosum.runs.doctoring import Doctoring
 from zerosum.runs.evaluating import Given, feature_network, matter_of
 from zerosum.runs.evaluations import store
 from zerosum.runs.judging import Wishes
@@ -87,6 +95,7 @@ def train(
     evaluate_every_samples: int | None = None,
     evaluate_n: int | None = None,
     evaluate_share: float = 0.05,
+    doctor: str = "watch",
     observers: Sequence[Observer] = (),
     progress: bool = True,
     **options: Any,
@@ -108,6 +117,8 @@ def train(
         patience: evaluations without a better one after which the training ends.
         evaluate_every_samples, evaluate_n: how often, and of how many samples; None: as the time allows.
         evaluate_share: of the training's time that evaluations may take.
+        doctor: `watch`: signals and findings go into the log, and what is serious is told; or `off`; see
+            docs/doctor.md.
         observers: called at their times.
         progress: whether progress is shown.
         options: of the data (`zerosum.data.DataOptions`) and of the recipe, and `generator` and `critic`, networks of
@@ -126,6 +137,7 @@ def train(
         evaluate_n=evaluate_n,
         evaluate_share=evaluate_share,
     )
+    doctoring = Doctoring(doctor=doctor)
     setup = settle(
         recipe,
         data,
@@ -137,16 +149,17 @@ def train(
         precision=precision,
         progress=progress,
     )
-    training = prepare(setup, wishes, observers, progress)
+    training = prepare(setup, wishes, doctoring, observers, progress)
     return _played(training, training.begin(out))
 
 
 def describe(recipe: str | None = None, *, data: Any = "digits", **how: Any) -> dict[str, Any]:
     """What `train` would do, as the content of `plan.json`; nothing is written."""
     training, rest = parted(how, TRAINING)
-    wishes, options = parted(rest, EVALUATION)
+    wishes, rest = parted(rest, EVALUATION)
+    doctor, options = parted(rest, DOCTOR)
     setup = settle(recipe, data, options, **training)
-    return planned(setup, setup.plan(), Wishes(**wishes))
+    return planned(setup, setup.plan(), Wishes(**wishes), Doctoring(**doctor))
 
 
 def resume(
@@ -170,14 +183,16 @@ def resume(
         recipe, data: once more what the run was given, where it came from Python.
         observers, progress: as in `train`.
         options: `evaluate`, `best`, `patience`, `evaluate_every_samples`, `evaluate_n` and `evaluate_share` change how
-            the run is evaluated from here on; others are only compared with the run's, and another value is refused.
+            the run is evaluated from here on, and `doctor` who looks after it; others are only compared with the
+            run's, and another value is refused.
 
     Raises:
         UserError: the run cannot be resumed like this; it is as it was.
     """
     path = run.path if isinstance(run, Run) else find_run(run)
     document = read_plan(path)
-    changes, given = parted(options, EVALUATION)
+    changes, rest = parted(options, EVALUATION)
+    care, given = parted(rest, DOCTOR)
     setup = settle_again(
         path,
         document,
@@ -189,9 +204,11 @@ def resume(
         length_samples=length_samples,
         progress=progress,
     )
-    training = prepare(setup, replace(Wishes.recorded(document), **changes), observers, progress)
+    wishes, doctoring = replace(Wishes.recorded(document), **changes), replace(Doctoring.recorded(document), **care)
+    training = prepare(setup, wishes, doctoring, observers, progress)
     evaluation = {"evaluation": training.document["evaluation"]} if changes else {}
-    training.resume(path, document | evaluation)
+    doctor = {"doctor": training.document["doctor"]} if care else {}
+    training.resume(path, document | evaluation | doctor)
     return _played(training, path)
 
 
@@ -324,6 +341,54 @@ def compare(
     if out is not None:
         found.write(Path(out))
     return found
+
+
+def diagnose(
+    subject: str | Path | Run | None = None,
+    *,
+    samples: Given | None = None,
+    against: Any = None,
+    progress: bool = True,
+) -> Diagnosis:
+    """What went wrong in a training, since when, by what evidence, and what helps; see docs/doctor.md.
+
+    What is found of a run is also written into it, as `findings.json`, and into its report.
+
+    Args:
+        subject: a run by name or path, or the losses of another program: a CSV or JSONL.
+        samples: of another program: a folder of images, `.zip`, `.npz`, `.npy`, an array or a tensor.
+        against: real data to hold these samples against: a name, a path, an array …
+        progress: whether packing of data shows a bar.
+
+    Raises:
+        UserError: nothing is given, or something that cannot be used.
+    """
+    path = subject.path if isinstance(subject, Run) else subject
+    found = diagnose_training(path, samples, against, progress=progress)
+    if found.run is not None:
+        store_findings(found)
+        write_report(found.run)
+    return found
+
+
+def check(data: Any, *, device: str = "auto", progress: bool = True, **options: Any) -> Check:
+    """Examine a data set before it is trained on, and recommend how to train on it; see docs/check.md.
+
+    Args:
+        data: a name, a path, an array, a tensor, a data set with length and index, a density, or a `Data`.
+        device: that will train: `auto`, `cpu`, `cuda` or `mps`.
+        progress: whether packing shows a bar.
+        options: of the data (`zerosum.data.DataOptions`).
+
+    Raises:
+        UserError: something given cannot be used, or the data have values that are not finite.
+    """
+    data_options, rest = split(options)
+    if rest:
+        known = [field.name for field in fields(DataOptions)]
+        name = next(iter(rest))
+        raise UserError(f"Unknown option {name!r}.{nearest(name, known)} Allowed: {', '.join(sorted(known))}.")
+    return check_data(data, data_options, device=device, progress=progress)
 
 
 def recommend(data: str, **options: Any) -> str:

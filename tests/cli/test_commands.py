@@ -4,14 +4,16 @@ import signal
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
+from typing import get_args
 
 import pytest
 
 from zerosum import api
 from zerosum.cli import COMMANDS, main
-from zerosum.cli.options import EVALUATION
+from zerosum.cli.options import DOCTOR, EVALUATION
 from zerosum.cli.train_command import named_recipe, named_value
 from zerosum.errors import Interrupted, TrainingFailed, UserError
+from zerosum.runs.doctoring import MODES, Doctoring
 from zerosum.runs.judging import Wishes
 
 RECIPES = ["gan", "dcgan", "wgan-gp"]
@@ -53,6 +55,13 @@ def test_train_and_resume_pass_on_how_to_evaluate(calls):
 
 def test_the_usual_evaluation_is_that_of_the_facade():
     assert {flag.name: flag.default for flag in EVALUATION} == asdict(Wishes())
+
+
+def test_who_watches_is_passed_on_and_by_default_as_in_the_facade(calls):
+    assert [(flag.default, set(get_args(flag.type))) for flag in DOCTOR] == [(Doctoring().doctor, set(MODES))]
+    assert main(["train", "gan", "--doctor", "off"]) == 0
+    assert main(["resume", "stored", "--doctor", "watch"]) == 0
+    assert [how.get("doctor") for _, _, how in calls] == ["off", "watch"]
 
 
 def test_train_without_a_recipe_takes_the_one_that_suits(calls):

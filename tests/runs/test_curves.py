@@ -13,6 +13,7 @@ KEYS = [
     "value",
     "samples_per_second",
     "x/y/z",
+    "update/G",
 ]
 VALUES = st.none() | st.floats(-1e6, 1e6)
 LOGS = st.lists(st.dictionaries(st.sampled_from(KEYS), VALUES), max_size=30).map(
@@ -59,3 +60,19 @@ def test_metrics_come_first_on_an_axis_of_their_own_and_leave_no_gaps_in_the_oth
         ("Adversarial losses", None, None),
     ]
     assert [list(chart.curves.values()) for chart in found] == [[[0.5, 0.25]], [[1.0, 2.0, 3.0, 4.0]]]
+
+
+def test_signals_share_charts_on_an_axis_of_their_own_and_findings_are_no_curves():
+    log = [{"samples_seen": n, "D/adversarial": float(n), "update/D": 1e-3} for n in (1, 2, 3, 4)]
+    log[1] |= {"signal/auc": 0.75, "signal/coverage": 0.5, "finding/collapse": 0.9}
+    log[3] |= {"signal/auc": 0.5, "signal/coverage": 0.25, "signal/precision": 1.0, "signal/of_late": 7.0}
+    x, found = charts(log, best=4)
+    assert x == [1, 2, 3, 4]
+    assert [(chart.title, chart.x, list(chart.curves)) for chart in found] == [
+        ("Adversarial losses", None, ["D/adversarial"]),
+        ("Updates", None, ["D"]),
+        ("Variety and closeness", [2, 4], ["coverage", "precision"]),
+        ("What the critic tells apart", [2, 4], ["auc"]),
+        ("of late", [2, 4], ["of late"]),
+    ]
+    assert found[2].curves == {"coverage": [0.5, 0.25], "precision": [None, 1.0]}

@@ -3,8 +3,8 @@
 import pytest
 
 import zerosum
-from zerosum.errors import UserError
-from zerosum.runs import playing
+from zerosum.errors import TrainingFailed, UserError
+from zerosum.runs import playing, read_notes
 from zerosum.runs.playing import refuse_finished, write_first_plan
 
 TINY = {"width": 8, "length_samples": 48, "batch_size": 8, "device": "cpu", "progress": False, "evaluate": "off"}
@@ -53,3 +53,20 @@ def test_a_resumed_batch_must_be_shared_evenly_and_the_run_stays_as_it_was(tmp_p
     with pytest.raises(UserError, match="A batch of 8 cannot be shared evenly by 3 processes"):
         zerosum.resume(run, devices=3, length_samples=96, progress=False)
     assert (run.path / "plan.json").read_bytes() == before
+
+
+def test_a_training_that_failed_says_so_at_the_end_of_its_log_until_it_goes_on(tmp_path):
+    class Breaks:
+        every_samples = 32
+
+        def __call__(self, state):
+            raise TrainingFailed("D/r1 became NaN or infinite in round 3 (24 samples seen).")
+
+    how = TINY | {"checkpoint_every_samples": 24, "report_every_samples": 8}
+    with pytest.raises(TrainingFailed):
+        zerosum.train("gan", data="ring", **how, out=tmp_path / "run", observers=[Breaks()])
+    assert read_notes(tmp_path / "run") == [(32, "failed: D/r1 became NaN or infinite in round 3 (24 samples seen).")]
+    assert "not a number" in (tmp_path / "run" / "report.html").read_text()
+    zerosum.resume(tmp_path / "run", progress=False)
+    assert read_notes(tmp_path / "run") == []
+    assert "not a number" not in (tmp_path / "run" / "report.html").read_text()

@@ -109,3 +109,29 @@ def test_large_pictures_are_shrunk(tmp_path):
     head, content = data_uri(tmp_path / "large.png").split(",")
     assert head == "data:image/webp;base64"
     assert len(base64.b64decode(content)) < (tmp_path / "large.png").stat().st_size
+
+
+def probed(first, last, **signals):
+    return [{"samples_seen": 100 * n, **{f"signal/{k}": v for k, v in signals.items()}} for n in range(first, last)]
+
+
+def test_findings_stand_on_top_with_bars_evidence_advice_and_samples(make_run):
+    log = [*probed(1, 11, dead=0.0), *probed(11, 21, dead=1.0), *probed(21, 41, dead=0.0)]
+    page = write_report(make_run(log=log, snapshots=(0, 1000, 1500, 4000))).read_text()
+    section = page[page.index('id="findings"') : page.index('id="samples"')]
+    assert re.findall(r'<rect class="(\w+)" x="([\d.]+)" width="([\d.]+)"', section) == [
+        ("serious", "30.0", "25.0"),
+        ("good", "55.0", "45.0"),
+    ]
+    assert 'aria-label="dead units: from 1,200 to 2,200; samples seen"' in section
+    for part in ("1,200 – 2,200", "dead 1", "bad initial weights", "He 2015", "after 1,500 samples seen", "healthy"):
+        assert part in section
+
+
+def test_a_run_that_nobody_watched_has_no_findings_to_show(make_run):
+    assert 'id="findings"' not in write_report(make_run(log=LOG)).read_text()
+
+
+def test_a_run_that_was_watched_says_when_it_was_too_little(make_run):
+    watched = {"doctor": "watch", "every_samples": 100}
+    assert "The doctor looked 1 time:" in write_report(make_run(log=probed(1, 2, dead=0.0), doctor=watched)).read_text()

@@ -131,3 +131,12 @@ def test_tiny_trainings_do_not_divide_by_zero(clock, total):
     stream = io.StringIO()
     play(Lines(total, stream=stream), clock, rounds=1, seconds=0.0)
     assert "(100%)" in stream.getvalue()
+
+
+def test_what_is_found_stands_behind_the_figures(clock):
+    stream, console = io.StringIO(), terminal()
+    for display in (Lines(1000, stream=stream), Bar(2000, console=console)):
+        display.words = "critic blind"
+        play(display, clock)
+    assert stream.getvalue().splitlines()[-1].endswith("D(G(z)) 0.30  critic blind")
+    assert "D(G(z)) 0.30  critic blind" in console.file.getvalue()

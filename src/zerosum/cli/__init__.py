@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from zerosum.errors import Interrupted, TrainingFailed, UserError, choose
 
 COMMANDS = {
+    "check": "examine a data set before it is trained on",
     "train": "train a model on data",
     "resume": "go on with a run, also beyond its end",
     "sample": "draw samples from a run",
     "evaluate": "measure how good samples are: of a run, a file, a folder",
+    "diagnose": "what went wrong in a training, why, and what helps",
     "compare": "runs side by side: metrics, curves, samples, options",
     "show": "what a run is, how far it came, where its pictures are",
     "report": "write a run's report page anew",

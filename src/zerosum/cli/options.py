@@ -14,6 +14,7 @@ from zerosum.runs.commands import as_declared
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
+Doctor = Literal["off", "watch"]
 
 DEVICE = Flag("device", Device, "auto", "Where to train; auto: the fastest there is.")
 DEVICES = Flag("devices", int, 1, "How many of them; the batch is shared among them.")
@@ -35,6 +36,8 @@ EVALUATION = [
     Flag("evaluate_share", float, 0.05, "Share of the training's time that evaluations may take."),
 ]
 """What is measured while training; it does not shape the weights."""
+DOCTOR = [Flag("doctor", Doctor, "watch", "watch: say what goes wrong and why; off: look at nothing.")]
+"""Who looks after a training."""
 
 
 def data_flags() -> list[Flag]:

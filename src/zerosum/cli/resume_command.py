@@ -6,6 +6,7 @@ from zerosum.cli.flags import Flag, Groups, free_words, given, parse
 from zerosum.cli.options import (
     DEVICE,
     DEVICES,
+    DOCTOR,
     EVALUATION,
     PRECISION,
     RUN,
@@ -26,8 +27,8 @@ WHERE = [
     replace(DEVICES, type=int | None, default=None, help="How many of them; none: as before."),
 ]
 
-DESCRIPTION = """Go on with a run. Only its length, where it runs and how it is evaluated can change: an option that
-shapes the training is refused unless it is the run's own."""
+DESCRIPTION = """Go on with a run. Only its length, where it runs, how it is evaluated and whether the doctor looks
+after it can change: an option that shapes the training is refused unless it is the run's own."""
 
 
 def run(words: list[str]) -> None:
@@ -58,4 +59,5 @@ def flag_groups(plan: Plan | None) -> Groups:
         plan["recipe"]: with_defaults(own, plan["options"]),
         "data": with_defaults(data, plan["data"].get("options", {})),
         "evaluation": with_defaults(EVALUATION, plan.get("evaluation", {})),
+        "doctor": with_defaults(DOCTOR, plan.get("doctor", {"doctor": "off"})),
     }

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from itertools import pairwise
 
 from zerosum.cli.flags import Flag, Groups, free_words, given, parse
-from zerosum.cli.options import DEVICE, DEVICES, EVALUATION, PRECISION, SEED, data_flags, recipe_flags
+from zerosum.cli.options import DEVICE, DEVICES, DOCTOR, EVALUATION, PRECISION, SEED, data_flags, recipe_flags
 from zerosum.cli.output import show
 from zerosum.errors import UserError, choose
 
@@ -44,9 +44,9 @@ def run(words: list[str]) -> None:
 def flag_groups(recipe: str) -> Groups:
     """All flags of a training with `recipe`."""
     own = recipe_flags(recipe)
-    taken = {flag.name for flag in [*COMMON, *EVALUATION, *own]}
+    taken = {flag.name for flag in [*COMMON, *EVALUATION, *DOCTOR, *own]}
     data = [flag for flag in data_flags() if flag.name not in taken]
-    return {"": COMMON, recipe: own, "data": data, "evaluation": EVALUATION}
+    return {"": COMMON, recipe: own, "data": data, "evaluation": EVALUATION, "doctor": DOCTOR}
 
 
 def resolved_recipe(words: Sequence[str]) -> str:

@@ -12,13 +12,16 @@ TRAINING = ("length_samples", "seed", "device", "devices", "precision")
 """What of `plan["training"]` is given on the command line; the rest belongs to the recipe."""
 EVALUATION = ("evaluate", "best", "patience", "evaluate_every_samples", "evaluate_n", "evaluate_share")
 """What of `plan["evaluation"]` is given: the rest came of it."""
+DOCTOR = ("doctor",)
+"""What of `plan["doctor"]` is given."""
 
 
 def options(plan: Plan) -> dict[str, Any]:
-    """Every option of a run as `zerosum.train` takes them: training, data, recipe, evaluation."""
+    """Every option of a run as `zerosum.train` takes them: training, data, recipe, evaluation, doctor."""
     training: dict[str, Any] = {name: plan["training"][name] for name in TRAINING if name in plan["training"]}
     evaluation = {name: plan["evaluation"][name] for name in EVALUATION if name in plan.get("evaluation", {})}
-    return {**training, **plan["data"].get("options", {}), **plan["options"], **evaluation}
+    doctor = {name: plan["doctor"][name] for name in DOCTOR if name in plan.get("doctor", {})}
+    return {**training, **plan["data"].get("options", {}), **plan["options"], **evaluation, **doctor}
 
 
 def defaults(plan: Plan) -> dict[str, Any]:
@@ -26,12 +29,13 @@ def defaults(plan: Plan) -> dict[str, Any]:
     from zerosum.data import DataOptions
     from zerosum.recipes import names, recipe
     from zerosum.recipes.options import options as options_of
+    from zerosum.runs.doctoring import Doctoring
     from zerosum.runs.judging import Wishes
 
     data: dict[str, Any] = {field.name: field.default for field in fields(DataOptions)}
     own = options_of(recipe(plan["recipe"]), plan["data"].get("kind")) if plan["recipe"] in names() else {}
     usual = {name: option.default for name, option in own.items() if name not in TRAINING}
-    return data | usual | asdict(Wishes())
+    return data | usual | asdict(Wishes()) | {"doctor": Doctoring().doctor}
 
 
 def train_command(plan: Plan) -> str:

@@ -14,7 +14,7 @@ from zerosum.errors import UserError, nearest
 from zerosum.metrics.records import Record, read_text, why_not_comparable
 from zerosum.runs import evaluations
 from zerosum.runs.commands import options, short
-from zerosum.runs.curves import NOT_CURVES, Chart, grouped, is_setting, thin
+from zerosum.runs.curves import Chart, grouped, is_curve, is_setting, thin
 from zerosum.runs.directory import Line, find_run
 from zerosum.runs.figures import aligned, figure, interval
 from zerosum.runs.pages import data_of_picture, fill, write_page
@@ -265,7 +265,7 @@ def charts(logs: dict[str, list[Line]]) -> tuple[list[float], list[Chart]]:
     lines = {name: thin(log) for name, log in logs.items()}
     seen = [line["samples_seen"] or 0.0 for log in lines.values() for line in log]
     moments = evenly_between(min(seen), max(seen)) if seen else []
-    keys = dict.fromkeys(key for log in lines.values() for line in log for key in line if key not in NOT_CURVES)
+    keys = dict.fromkeys(key for log in lines.values() for line in log for key in line if is_curve(key))
     having = {key: {name: [line for line in log if key in line] for name, log in lines.items()} for key in keys}
     values = {key: {name: [line[key] for line in log] for name, log in of.items()} for key, of in having.items()}
     shown = [key for key in keys if not is_setting(key) or len({v for of in values[key].values() for v in of}) > 1]

@@ -1,13 +1,17 @@
 """The figures of a log, grouped into charts a person can read at a glance.
 
 A key with a slash is `phase/term`: a loss term of a phase, or the gradient norm of its players. `control/…` and the
-learning rate are settings, shown only where they change. `metric/…` was measured on samples, more rarely than the rest
-is logged, so that these charts have a horizontal axis of their own. Other keys are what observers watch.
+learning rate are settings, shown only where they change. `metric/…` was measured on samples and `signal/…` probed by
+the doctor, more rarely than the rest is logged, so that these charts have horizontal axes of their own. `finding/…` is
+no curve: what was found has a time line. Other keys are what observers watch.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from zerosum.diagnosis.detectors import UPDATE
+from zerosum.diagnosis.doctor import PREFIX as FINDING
+from zerosum.diagnosis.probe import PREFIX as SIGNAL
 from zerosum.metrics.observer import PREFIX, SECONDS
 from zerosum.runs.directory import Line
 
@@ -24,7 +28,22 @@ NOTES = {
     3: "Over all parameters of the players that move.",
     5: "A setting that changed during the training.",
     6: "Real samples a second, all processes together.",
+    7: "The length of a step over that of the weights.",
+    10: "Of 256 samples of the live generator, in a cheap feature space, against as many training samples.",
+    11: "Mean score of training samples and of generated ones.",
+    12: "AUC against generated and against held-out samples: ½, it cannot tell. r_t: mean sign of its training scores.",
+    13: "Over the typical distance of two real samples: to the real ones, and of the live generator to its average.",
+    14: "Shares that should stay low.",
+    15: "",
 }
+PROBED = {
+    **dict.fromkeys(("diversity", "precision", "coverage", "rarest"), (10, "Variety and closeness")),
+    **dict.fromkeys(("score_real", "score_fake"), (11, "Scores")),
+    **dict.fromkeys(("auc", "auc_held_out", "r_t"), (12, "What the critic tells apart")),
+    **dict.fromkeys(("drift", "away", "distance"), (13, "Distances")),
+    **dict.fromkeys(("copies", "dead", "outside"), (14, "Copies, dead units, values out of range")),
+}
+"""Place and title of a signal's chart; others have one of their own."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +72,15 @@ def charts(log: Sequence[Line], best: int | None = None) -> tuple[list[float | N
         log: its lines.
         best: samples seen by the best checkpoint; marked where metrics are shown.
     """
-    lines, measured = (thin(part) for part in apart(log))
-    seen, own = ([line.get("samples_seen") for line in part] for part in (lines, measured))
-    return seen, [*(replace(chart, x=own, marked=best) for chart in drawn(measured)), *drawn(lines)]
+    lines, measured, probed = (thin(part) for part in apart(log))
+    seen, own, looks = ([line.get("samples_seen") for line in part] for part in (lines, measured, probed))
+    metrics = [replace(chart, x=own, marked=best) for chart in drawn(measured)]
+    return seen, [*metrics, *drawn(lines), *(replace(chart, x=looks) for chart in drawn(probed))]
 
 
 def drawn(lines: Sequence[Line]) -> list[Chart]:
     """A chart for every group of keys."""
-    columns = {key: [line.get(key) for line in lines] for line in lines for key in line if key not in NOT_CURVES}
+    columns = {key: [line.get(key) for line in lines] for line in lines for key in line if is_curve(key)}
     shown = [key for key, values in columns.items() if not is_setting(key) or len(set(values)) > 1]
     return [
         Chart(title, note, {label: columns[key] for key, label in group.items()})
@@ -88,6 +108,11 @@ def placed(key: str) -> tuple[int, str, str]:
     phase, _, term = key.rpartition("/")
     if key.startswith(PREFIX):
         return -1, key.removeprefix(PREFIX), key.removeprefix(PREFIX)
+    if key.startswith(SIGNAL):
+        name = key.removeprefix(SIGNAL)
+        return *PROBED.get(name, (15, name.replace("_", " "))), name.replace("_", " ")
+    if key.startswith(UPDATE):
+        return 7, "Updates", key.removeprefix(UPDATE)
     if key == "samples_per_second":
         return 6, "Speed", "samples/s"
     if is_setting(key):
@@ -103,21 +128,36 @@ def placed(key: str) -> tuple[int, str, str]:
     return 2, f"Other terms of {phase.split('_')[0]}", key
 
 
-def apart(log: Sequence[Line]) -> tuple[list[Line], list[Line]]:
-    """The figures of the training, and what was measured on samples; lines that have nothing of it are left out.
+def apart(log: Sequence[Line]) -> tuple[list[Line], list[Line], list[Line]]:
+    """The figures of the training, what was measured on samples, and what was probed; empty lines are left out.
 
     >>> apart([{"samples_seen": 8.0, "d_real": 0.5}, {"samples_seen": 9.0, "d_real": 0.6, "metric/hq": 0.9}])[1]
     [{'samples_seen': 9.0, 'metric/hq': 0.9}]
     """
-    measured = [{key: line[key] for key in line if key == "samples_seen" or is_measured(key)} for line in log]
-    others = [{key: value for key, value in line.items() if not is_measured(key)} for line in log]
-    plain = [line for line, beside in zip(others, measured, strict=True) if len(line) > 1 or len(beside) == 1]
-    return plain, [line for line in measured if len(line) > 1]
+    measured, probed = (only(log, kind) for kind in (is_measured, is_probed))
+    others = only(log, lambda key: not is_measured(key) and not is_probed(key))
+    plain = [line for line, whole in zip(others, log, strict=True) if len(line) > 1 or len(whole) == 1]
+    return plain, [line for line in measured if len(line) > 1], [line for line in probed if len(line) > 1]
+
+
+def only(log: Sequence[Line], kind: Callable[[str], bool]) -> list[Line]:
+    """The lines of a log with the figures of a kind, and when they were."""
+    return [{key: value for key, value in line.items() if key == "samples_seen" or kind(key)} for line in log]
 
 
 def is_measured(key: str) -> bool:
     """Whether a key of the log was measured on samples."""
     return key.startswith(PREFIX) or key == SECONDS
+
+
+def is_probed(key: str) -> bool:
+    """Whether a key of the log is the doctor's."""
+    return key.startswith((SIGNAL, FINDING))
+
+
+def is_curve(key: str) -> bool:
+    """Whether a key of the log is drawn over the samples seen."""
+    return key not in NOT_CURVES and not key.startswith(FINDING)
 
 
 def is_setting(key: str) -> bool:

@@ -1,6 +1,7 @@
 """A plan played in a run directory: begun or resumed, evaluated on the way, with a report whatever happens."""
 
 import contextlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +9,11 @@ from typing import Any
 
 from lightning_fabric import Fabric
 
-from zerosum.errors import UserError
+from zerosum.errors import TrainingFailed, UserError
 from zerosum.metrics.observer import Evaluating
 from zerosum.processes import is_first_process
 from zerosum.runs.directory import new_run_directory, read_plan
+from zerosum.runs.doctoring import Doctoring
 from zerosum.runs.judging import DataJudge, Wishes, without_variation
 from zerosum.runs.judging import settle as settle_evaluation
 from zerosum.runs.report import write_report
@@ -31,15 +33,17 @@ class Training:
         setup: what it is made from.
         plan: what is played.
         wishes: how it is evaluated on the way.
+        doctoring: whether the doctor looks after it; settled.
         document: its `plan.json`.
         fabric: of its devices; launched when the training is begun or resumed.
-        observers: of the user's, called after the evaluation.
+        observers: of the user's, called after the evaluation and the doctor.
         progress: whether progress is shown.
     """
 
     setup: Setup
     plan: Plan
     wishes: Wishes
+    doctoring: Doctoring
     document: Mapping[str, Any]
     fabric: Fabric
     observers: Sequence[Observer]
@@ -83,8 +87,10 @@ class Training:
         try:
             with listener, threads(self.setup.threads) if alone else contextlib.nullcontext():
                 engine.play()
-        except BaseException:
-            with contextlib.suppress(UserError):  # a full disk is not to hide what stopped the training
+        except BaseException as error:
+            with contextlib.suppress(UserError, OSError):  # a full disk is not to hide what stopped the training
+                if isinstance(error, TrainingFailed) and self.fabric.is_global_zero:
+                    note_failure(run, engine.position.samples_seen, error)
                 self._report(run)
             raise
         self._report(run)
@@ -104,7 +110,7 @@ class Training:
             fabric=self.fabric,
             seed=self.setup.seed,
             identity=self.setup.identity(self.plan),
-            observers=[*self._evaluating(run, listener), *self.observers],
+            observers=[*self._evaluating(run, listener), *self._doctor(run, listener), *self.observers],
             listener=listener,
         )
 
@@ -133,21 +139,37 @@ class Training:
         )
         return [evaluating]
 
+    def _doctor(self, run: Path, listener: Progress) -> list[Observer]:
+        """Who looks after the training: one observer, or none."""
 
-def prepare(setup: Setup, wishes: Wishes, observers: Sequence[Observer], progress: bool) -> Training:
+        def show(words: str) -> None:
+            listener.words = words
+
+        first = self.fabric.is_global_zero
+        found = self.doctoring.observers(
+            run, batch_size=self.plan.batch_size, first=first, tell=listener.message, show=show
+        )
+        return list(found)
+
+
+def prepare(
+    setup: Setup, wishes: Wishes, doctoring: Doctoring, observers: Sequence[Observer], progress: bool
+) -> Training:
     """A training that is ready to be played; nothing is written yet.
 
     Raises:
         UserError: what is wished cannot be measured, or the devices cannot play the plan.
     """
     plan = setup.plan()
-    document = planned(setup, plan, wishes)
+    doctoring = doctoring.settled(plan)
+    document = planned(setup, plan, wishes, doctoring)
     fabric = make_fabric(setup.device, setup.devices, setup.precision)
     refuse_uneven(plan.batch_size, fabric)
     return Training(
         setup=setup,
         plan=plan,
         wishes=wishes,
+        doctoring=doctoring,
         document=document,
         fabric=fabric,
         observers=observers,
@@ -155,10 +177,11 @@ def prepare(setup: Setup, wishes: Wishes, observers: Sequence[Observer], progres
     )
 
 
-def planned(setup: Setup, plan: Plan, wishes: Wishes) -> dict[str, Any]:
+def planned(setup: Setup, plan: Plan, wishes: Wishes, doctoring: Doctoring) -> dict[str, Any]:
     """`plan.json`."""
     asked = settle_evaluation(wishes, setup.data, plan.game, every_samples=plan.snapshot_every_samples)
-    return setup.document(plan) | {"evaluation": wishes.document(asked)}
+    care = doctoring.settled(plan).document()
+    return setup.document(plan) | {"evaluation": wishes.document(asked), "doctor": care}
 
 
 def write_first_plan(run: Path, document: Mapping[str, Any]) -> None:
@@ -168,6 +191,12 @@ def write_first_plan(run: Path, document: Mapping[str, Any]) -> None:
     except UserError:
         run.rmdir()
         raise
+
+
+def note_failure(run: Path, samples_seen: int, error: TrainingFailed) -> None:
+    """Say at the end of the log why the training ended; a resumed training takes the line back."""
+    with (run / "log.jsonl").open("a") as log:
+        log.write(json.dumps({"samples_seen": samples_seen, "note": f"failed: {error}"}) + "\n")
 
 
 def refuse_finished(run: Path, samples_seen: int, length_samples: int) -> None:

@@ -12,8 +12,10 @@ from typing import Any
 from zerosum.metrics.observer import NAME
 from zerosum.runs.commands import evaluate_command, resume_command, sample_command, train_call, train_command
 from zerosum.runs.curves import charts
+from zerosum.runs.diagnosing import of_run
 from zerosum.runs.evaluations import latest
 from zerosum.runs.figures import features, figure, interval
+from zerosum.runs.findings import ticks, time_line
 from zerosum.runs.pages import data_of_picture, fill, write_page
 from zerosum.runs.pictures import data_uri, evenly, size
 from zerosum.runs.state import State, duration, read_state
@@ -40,6 +42,7 @@ def render(state: State) -> str:
         plan=state.plan,
         facts=_facts(state),
         tables=_tables(state),
+        findings=_findings(state),
         pictures=_pictures(state),
         metrics=_metrics(state),
         curves=_curves(state),
@@ -87,6 +90,27 @@ def _evaluation(state: State) -> dict[str, Any]:
     conditions = pace.get("conditions", {})
     facts = {name: pace.get(name) for name in ("n", "every_samples", "why", "seconds")}
     return evaluation(state.plan) | facts | {name: value for name, value in conditions.items() if value}
+
+
+def _findings(state: State) -> dict[str, Any]:
+    """What the doctor finds in the log: bars on a time line, and samples from where each kind began."""
+    found = of_run(state)
+    lines = time_line(found.findings, state.samples_seen)
+    watched = state.plan.get("doctor", {}).get("doctor", "off") != "off"
+    return {
+        "lines": lines,
+        "kinds": {finding.kind: finding.about for finding in found.findings},
+        "ticks": ticks(state.samples_seen) if lines else [],
+        "notes": found.notes if watched else (),
+        "pictures": {kind: _picture_at(state, bars[0].finding.began or 0) for kind, bars in lines.items()},
+    }
+
+
+def _picture_at(state: State, samples_seen: int) -> dict[str, Any] | None:
+    """The first snapshot after a moment, as a data URI."""
+    after = next((seen for seen in state.snapshots if seen >= samples_seen), None)
+    source = None if after is None else data_of_picture(state.snapshots[after])
+    return None if source is None else {"samples_seen": after, "src": source}
 
 
 def _pictures(state: State) -> dict[str, Any]:

@@ -39,6 +39,7 @@ def plan_tables(plan: Plan) -> RenderableType:
         table("training", plan["training"]),
         table("options", plan["options"]),
         table("evaluation", evaluation(plan)),
+        table("doctor", plan.get("doctor", {})),
     )
 
 

@@ -25,6 +25,9 @@ class Progress:
 
     Args:
         total_samples: samples seen when the training ends.
+
+    Attributes:
+        words: what is found of the training, shown behind the figures; set by whoever watches it, empty for nothing.
     """
 
     every_seconds = float("inf")
@@ -34,6 +37,7 @@ class Progress:
         self.total_samples = total_samples
         self.samples_seen = 0
         self.values: Mapping[str, float] = {}
+        self.words = ""
         self.speed = Speed()
         self._drawn = time.monotonic()
 
@@ -78,6 +82,11 @@ class Progress:
         self.draw()
 
     @property
+    def figures(self) -> list[str]:
+        """The newest figures, and the words behind them."""
+        return [*compact(self.values), *([self.words] if self.words else [])]
+
+    @property
     def remaining(self) -> str:
         """Time left at the present speed."""
         speed = self.speed.samples_per_second
@@ -112,7 +121,7 @@ class Lines(Progress):
         """Print one line."""
         share = min(1.0, self.samples_seen / max(1, self.total_samples))
         head = f"{self.samples_seen:,} of {self.total_samples:,} samples ({share:.0%})"
-        self.message("  ".join([head, self.rate, f"{self.remaining} left", *compact(self.values)]))
+        self.message("  ".join([head, self.rate, f"{self.remaining} left", *self.figures]))
 
 
 class Bar(Progress):
@@ -154,7 +163,7 @@ class Bar(Progress):
             completed=self.samples_seen,
             seen=f"{abbreviated(self.samples_seen)}/{abbreviated(self.total_samples)}",
             pace=f"{self.rate} · {self.remaining} left",
-            figures="  ".join(compact(self.values)),
+            figures="  ".join(self.figures),
             refresh=True,
         )
 

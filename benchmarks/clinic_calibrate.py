@@ -1,0 +1,232 @@
+"""Set the doctor's thresholds by one half of the clinic, and measure the doctor by the other.
+
+Courses of even seeds of every other kind of sickness, and of even seeds of healthy trainings, set the thresholds; all
+others measure. A statistic's threshold lies between the largest value that it keeps up in a healthy training and the
+typical one in a training that it is to find: at `NEARER` of the way.
+
+    python benchmarks/clinic_calibrate.py            # writes thresholds.json and docs/clinic.md
+    python benchmarks/clinic_calibrate.py --report   # only measures the thresholds as they are
+"""
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import binomtest
+
+from clinic import CASES, path_of
+from provenance import code
+from sicknesses import KINDS
+from zerosum.diagnosis import detectors
+from zerosum.diagnosis.course import Course, course_of, settled
+from zerosum.diagnosis.detectors import DETECTORS, HOLD, find
+from zerosum.diagnosis.findings import CATALOGUE, Finding
+
+ROOT = Path(__file__).resolve().parent.parent
+THRESHOLDS = ROOT / "src" / "zerosum" / "diagnosis" / "thresholds.json"
+PAGE = ROOT / "docs" / "clinic.md"
+NEARER = 0.5
+LATEST = 0.25
+"""Share of the training after its onset within which a sickness must be found."""
+
+
+@dataclass(frozen=True)
+class Patient:
+    """A training of the clinic.
+
+    Attributes:
+        kind: of its sickness, or `healthy`.
+        recipe, data, seed: which training.
+        course: what the doctor sees.
+        onset: samples seen when the sickness began.
+        failure: what stopped it, or nothing.
+        data_findings: kinds of what was found in its data beforehand.
+    """
+
+    kind: str
+    recipe: str
+    data: str
+    seed: int
+    course: Course
+    onset: int
+    failure: str
+    data_findings: tuple[str, ...]
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether it sets thresholds; else it measures them."""
+        return self.seed % 2 == 0 and (self.kind == "healthy" or sorted(KINDS).index(self.kind) % 2 == 0)
+
+    @property
+    def right(self) -> tuple[str, ...]:
+        """Findings that are right for it."""
+        return KINDS[self.kind].right if self.kind != "healthy" else ()
+
+
+def patients() -> list[Patient]:
+    """All whose course was kept."""
+    return [
+        patient(case.options, seed, json.loads(path.read_text()))
+        for case in CASES
+        for seed in range(case.seeds)
+        if (path := path_of(case.name, seed)).is_file()
+    ]
+
+
+def patient(options: Mapping[str, Any], seed: int, kept: Mapping[str, Any]) -> Patient:
+    """One of them."""
+    return Patient(
+        kind=options["kind"],
+        recipe=options["recipe"],
+        data=options["data"],
+        seed=seed,
+        course=course_of(kept["lines"], kept["length_samples"]),
+        onset=kept["onset"],
+        failure=kept["failure"],
+        data_findings=tuple(kept["data_findings"]),
+    )
+
+
+# --- calibration ---
+
+
+def kept_up(name: str, course: Course) -> float:
+    """The largest value that a statistic keeps up for `HOLD` moments beyond its grace."""
+    detector = DETECTORS[name]
+    values = settled(detector.statistic(course))[course.share >= detector.grace]
+    pairs = [values[place : place + HOLD].min() for place in range(len(values) - HOLD + 1)]
+    known = [value for value in pairs if np.isfinite(value)]
+    return max(known, default=float("nan"))
+
+
+def threshold(name: str, healthy: Sequence[Patient], sick: Sequence[Patient]) -> dict[str, float]:
+    """Between what healthy trainings reach and what it is to find."""
+    well = np.array([kept_up(name, one.course) for one in healthy])
+    ill = np.array([kept_up(name, one.course) for one in sick if DETECTORS[name].kind in one.right])
+    top = float(np.nanmax(well)) if np.isfinite(well).any() else 0.0
+    beyond = ill[ill > top]
+    typical = float(np.median(beyond)) if len(beyond) else top + max(abs(top), 0.1)
+    at = top + NEARER * (typical - top)
+    return {"at": at, "scale": (typical - top) / 4, "healthy": top, "sick": typical, "seen": len(beyond)}
+
+
+def calibrated(everybody: Sequence[Patient]) -> dict[str, dict[str, float]]:
+    """All thresholds."""
+    healthy = [one for one in everybody if one.calibrates and one.kind == "healthy"]
+    sick = [one for one in everybody if one.calibrates and one.kind != "healthy"]
+    return {name: {key: float(f"{v:.4g}") for key, v in threshold(name, healthy, sick).items()} for name in DETECTORS}
+
+
+# --- measuring ---
+
+
+def findings(one: Patient) -> list[Finding]:
+    """What the doctor finds in a training, its data and its failure included."""
+    found = [finding for finding in find(one.course) if finding.serious]
+    found += [Finding(kind=kind, began=0) for kind in one.data_findings if CATALOGUE[kind].severity == "serious"]
+    if "NaN" in one.failure:
+        found.append(Finding(kind="nan", began=one.onset))
+    return found
+
+
+def in_time(one: Patient, found: Iterable[Finding]) -> list[Finding]:
+    """Right findings that came soon enough."""
+    until = one.onset + LATEST * one.course.length_samples
+    return [finding for finding in found if finding.kind in one.right and (finding.began or 0) <= until]
+
+
+def share(hits: int, of: int) -> str:
+    """A share with its 95 % interval."""
+    if not of:
+        return "–"
+    low, high = binomtest(hits, of).proportion_ci()
+    return f"{hits}/{of} = {hits / of:.0%} ({low:.0%}–{high:.0%})"
+
+
+def page(everybody: Sequence[Patient], marks: Mapping[str, Mapping[str, float]]) -> str:
+    """What came out, as Markdown."""
+    sick = [one for one in everybody if one.kind != "healthy"]
+    healthy = [one for one in everybody if one.kind == "healthy"]
+    parts = {"that set thresholds": True, "held out": False}
+    lines = [
+        "# The clinic",
+        "",
+        "Trainings made sick in known ways, and healthy ones; every figure here was measured by `benchmarks/clinic.py` "
+        f"and `benchmarks/clinic_calibrate.py` (commit {code()['commit'][:12]}).",
+        "",
+        "| trainings | right finding in time | healthy with a serious finding |",
+        "| --- | --- | --- |",
+    ]
+    for name, which in parts.items():
+        ill = [one for one in sick if one.calibrates is which]
+        well = [one for one in healthy if one.calibrates is which]
+        lines.append(
+            f"| {name} | {share(sum(bool(in_time(one, findings(one))) for one in ill), len(ill))} | "
+            f"{share(sum(bool(findings(one)) for one in well), len(well))} |"
+        )
+    lines += [
+        "",
+        "## What was done, and what was found",
+        "",
+        "| done | training | seed | found (from share of the length) |",
+    ]
+    lines += ["| --- | --- | --- | --- |"]
+    for one in sick + healthy:
+        found = findings(one)
+        timely = in_time(one, found)
+        words = ", ".join(told(finding, one, finding in timely) for finding in found)
+        half = "" if one.calibrates else ", held out"
+        lines.append(f"| {one.kind} | {one.recipe} {one.data} | {one.seed}{half} | {words or '–'} |")
+    lines += ["", "## Kind against finding", "", *confusion(sick + healthy), "", "## Thresholds", ""]
+    lines += ["| statistic | finding | healthy reach | sick reach | threshold |", "| --- | --- | --- | --- | --- |"]
+    for name, mark in marks.items():
+        lines.append(
+            f"| {name} | {CATALOGUE[DETECTORS[name].kind].name} | {mark.get('healthy', 0):.3g} | "
+            f"{mark.get('sick', 0):.3g} ({mark.get('seen', 0):.0f}) | {mark['at']:.3g} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def told(finding: Finding, one: Patient, timely: bool) -> str:
+    """A finding and when it began, bold where it is right and in time."""
+    words = f"{finding.name} {(finding.began or 0) / one.course.length_samples:.0%}"
+    return f"**{words}**" if timely else words
+
+
+def confusion(everybody: Sequence[Patient]) -> list[str]:
+    """How many trainings of each kind had each finding."""
+    kinds = list(dict.fromkeys(one.kind for one in everybody))
+    counts = {kind: Counter[str]() for kind in kinds}
+    for one in everybody:
+        counts[one.kind].update({finding.kind for finding in findings(one)})
+    there = [finding for finding in CATALOGUE if any(counts[kind][finding] for kind in kinds)]
+    rows = [f"| done | trainings | {' | '.join(CATALOGUE[name].name for name in there)} |"]
+    rows.append("| --- " * (len(there) + 2) + "|")
+    for kind in kinds:
+        n = sum(one.kind == kind for one in everybody)
+        rows.append(f"| {kind} | {n} | {' | '.join(str(counts[kind][name] or '') for name in there)} |")
+    return rows
+
+
+def main() -> None:
+    """Calibrate, and report."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--report", action="store_true", help="leave the thresholds as they are")
+    asked = parser.parse_args()
+    everybody = patients()
+    if not asked.report:
+        document = {"source": "benchmarks/clinic_calibrate.py", "thresholds": calibrated(everybody)}
+        THRESHOLDS.write_text(json.dumps(document, indent=1) + "\n")
+        detectors.thresholds.cache_clear()
+    marks = json.loads(THRESHOLDS.read_text())["thresholds"]
+    PAGE.write_text(page(everybody, marks))
+    print(PAGE.read_text())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""From signals to findings: each detector is one statistic of the course, higher the worse, and a threshold.
+
+Detectors see the log and nothing else: no recipe, no option, no name. What a statistic is worth is not guessed: the
+thresholds and their scales in `thresholds.json` come from the clinic (`benchmarks/clinic`), from trainings that were
+healthy and trainings that were made sick; half of the kinds and seeds set them, the other half measured them.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zerosum.diagnosis.course import Column, Course, settled
+from zerosum.diagnosis.findings import Finding
+
+UPDATE = "update/"
+GRACE = 0.1
+"""Share of the training in which samples need not be good yet."""
+WINDOW = 5
+"""Moments over which progress is measured."""
+HOLD = 2
+"""Moments in a row that make a finding."""
+
+
+@dataclass(frozen=True)
+class Detector:
+    """Sees one kind of finding.
+
+    Args:
+        kind: of the finding.
+        statistic: of a course: a value for each moment, higher the worse; NaN where nothing is known.
+        evidence: names of the figures that are shown with the finding.
+        grace: share of the training in which it keeps silent.
+    """
+
+    kind: str
+    statistic: Callable[[Course], Column]
+    evidence: tuple[str, ...]
+    grace: float = GRACE
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Where a statistic becomes a finding.
+
+    Attributes:
+        at: the value.
+        scale: a difference that counts, for the confidence.
+    """
+
+    at: float
+    scale: float
+
+    def confidence(self, value: float) -> float:
+        """In [0, 1]; ½ at the threshold."""
+        return float(1 / (1 + np.exp(-np.clip((value - self.at) / self.scale, -50, 50))))
+
+
+def collapse(course: Course) -> Column:
+    """How much less varied generated samples are than real ones."""
+    return 1 - course.signal("diversity")
+
+
+def partial(course: Course) -> Column:
+    """Samples are near real ones, but not near all."""
+    return course.signal("precision") - course.signal("coverage")
+
+
+def rarest(course: Course) -> Column:
+    """A class is hardly made, though samples are near real ones."""
+    return (1 - course.signal("rarest")) * course.signal("precision")
+
+
+def far(course: Course) -> Column:
+    """How far samples and data are from each other: 0, one distribution; 1, as far as the data are wide."""
+    return np.sqrt(np.clip(course.signal("distance"), 0, 1))
+
+
+def nearer(course: Course) -> Column:
+    """By which share samples came nearer to the data over the latest `WINDOW` moments, in [0, 1]."""
+    distance = np.maximum(course.signal("distance"), 1e-6)
+    before = np.concatenate([np.full(min(WINDOW, len(distance)), np.nan), distance[:-WINDOW]])
+    return np.clip(1 - distance / np.where(np.isnan(before), distance, before), 0, 1)
+
+
+def strong(course: Course) -> Column:
+    """The critic tells all apart, and samples are far away and come no nearer."""
+    return np.clip(2 * course.signal("auc") - 1, 0, 1) * far(course) * (1 - nearer(course))
+
+
+def blind(course: Course) -> Column:
+    """The critic tells nothing apart, and samples are far away."""
+    return np.clip(2 - 2 * course.signal("auc"), 0, 1) * far(course)
+
+
+def vanishing(course: Course) -> Column:
+    """Orders of magnitude that the generator's gradient is below 1."""
+    return -np.log10(np.maximum(course["G/grad_norm"], 1e-30))
+
+
+def diverging(course: Course) -> Column:
+    """Orders of magnitude of scores."""
+    sizes = np.maximum(np.abs(course.signal("score_real")), np.abs(course.signal("score_fake")))
+    return np.log10(np.maximum(sizes, 1e-30))
+
+
+def oscillating(course: Course) -> Column:
+    """Samples of the same latents go round, and many real ones have none near them."""
+    return course.signal("drift") * (1 - course.signal("coverage"))
+
+
+def memorising(course: Course) -> Column:
+    """Samples near real ones are copies of training samples more often than chance has it."""
+    return course.signal("copies") * course.signal("precision")
+
+
+def stagnation(course: Course) -> Column:
+    """Orders of magnitude that a player moves less than its learning rate would have it."""
+    players = [name.removeprefix(UPDATE) for name in course.columns if name.startswith(UPDATE)]
+    return np.max([still(course, name) for name in players], axis=0) if players else course[UPDATE]
+
+
+def still(course: Course, player: str) -> Column:
+    """The same for one player."""
+    rate = np.maximum(course[f"learning_rate/{player}"], 1e-12)
+    return -np.log10(np.maximum(course[UPDATE + player], 1e-30) / rate)
+
+
+DETECTORS: Mapping[str, Detector] = {
+    "collapse": Detector("collapse", collapse, ("signal/diversity",)),
+    "partial": Detector("partial", partial, ("signal/precision", "signal/coverage")),
+    "rarest": Detector("partial", rarest, ("signal/rarest", "signal/precision")),
+    "strong": Detector("strong", strong, ("signal/auc", "signal/distance")),
+    "blind": Detector("blind", blind, ("signal/auc", "signal/distance")),
+    "vanishing": Detector("vanishing", vanishing, ("G/grad_norm",), grace=0.02),
+    "diverging": Detector("diverging", diverging, ("signal/score_real", "signal/score_fake"), grace=0),
+    "oscillating": Detector("oscillating", oscillating, ("signal/drift", "signal/coverage")),
+    "stagnation": Detector("stagnation", stagnation, ("update/G", "update/D"), grace=0),
+    "overfitting": Detector("overfitting", lambda course: course.signal("auc_held_out"), ("signal/auc_held_out",)),
+    "memorising": Detector("memorising", memorising, ("signal/copies", "signal/precision")),
+    "dead": Detector("dead", lambda course: course.signal("dead"), ("signal/dead",), grace=0),
+    "range": Detector("range", lambda course: course.signal("outside"), ("signal/outside",), grace=0),
+}
+"""By name; several may see the same kind."""
+
+
+@cache
+def thresholds() -> Mapping[str, Threshold]:
+    """As calibrated, by detector."""
+    text = resources.files("zerosum.diagnosis").joinpath("thresholds.json").read_text()
+    return {name: Threshold(entry["at"], entry["scale"]) for name, entry in json.loads(text)["thresholds"].items()}
+
+
+def find(course: Course, detectors: Mapping[str, Detector] = DETECTORS) -> list[Finding]:
+    """All findings in a course, the earliest first."""
+    found = [finding for name in detectors for finding in seen_by(name, detectors[name], course)]
+    return sorted(found, key=lambda finding: (finding.began or 0, -finding.confidence))
+
+
+def seen_by(name: str, detector: Detector, course: Course) -> list[Finding]:
+    """What one detector sees: a finding for each stretch in which its statistic is beyond its threshold."""
+    threshold, values = thresholds()[name], settled(detector.statistic(course))
+    beyond = (values > threshold.at) & (course.share >= detector.grace)
+    return [finding_of(detector, threshold, course, values, *stretch) for stretch in stretches(beyond, HOLD)]
+
+
+def stretches(beyond: NDArray[np.bool_], least: int) -> list[tuple[int, int]]:
+    """First place and end of each run of at least `least` true values; a gap of one does not end it.
+
+    >>> stretches(np.array([0, 1, 1, 0, 1, 0, 0, 1], dtype=bool), 2)
+    [(1, 5)]
+    """
+    found: list[tuple[int, int]] = []
+    for place in np.flatnonzero(beyond).tolist():
+        if found and place - found[-1][1] <= 1:
+            found[-1] = (found[-1][0], place + 1)
+        else:
+            found.append((place, place + 1))
+    return [(first, end) for first, end in found if int(beyond[first:end].sum()) >= least]
+
+
+def finding_of(
+    detector: Detector, threshold: Threshold, course: Course, values: Column, first: int, end: int
+) -> Finding:
+    """A stretch as a finding: the evidence is that of its worst moment."""
+    worst = first + int(np.nanargmax(values[first:end]))
+    evidence = {name: float(course[name][worst]) for name in detector.evidence if np.isfinite(course[name][worst])}
+    over = end < len(course)
+    return Finding(
+        kind=detector.kind,
+        evidence=evidence | {"statistic": float(values[worst]), "threshold": threshold.at},
+        began=int(course.samples_seen[first]),
+        ended=int(course.samples_seen[end]) if over else None,
+        confidence=threshold.confidence(float(values[worst])),
+    )
+
+
+def present(findings: Sequence[Finding]) -> list[Finding]:
+    """Those that are not over."""
+    return [finding for finding in findings if finding.ended is None]

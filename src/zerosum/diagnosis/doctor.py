@@ -1,0 +1,127 @@
+"""The doctor at the bedside: an observer that probes, reads the course of the training, and says what it finds.
+
+It keeps nothing to itself. Signals go into the log with the other figures, and findings are a function of the log, and
+of the data, which are examined at the first look; so a resumed training is read as an uninterrupted one, and one that
+is over can be read again (`zerosum diagnose`).
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from zerosum.diagnosis.beforehand import of_data
+from zerosum.diagnosis.course import Course, course_of
+from zerosum.diagnosis.detectors import GRACE, HOLD, find, present
+from zerosum.diagnosis.findings import Finding
+from zerosum.diagnosis.probe import probe
+from zerosum.training.engine import due
+from zerosum.training.journal import read_lines
+from zerosum.training.observers import Report, State
+
+PREFIX = "finding/"
+"""Of a finding's confidence in the log."""
+MOMENTS = 50
+"""Probes in a training, where it is long enough."""
+ROUNDS = 80
+"""Rounds between two probes at least: one costs about as much as two rounds."""
+
+
+def cadence(length_samples: int, batch_size: int, report_every_samples: int) -> int:
+    """Samples between two probes: a multiple of those between two lines of the log, beside which signals stand.
+
+    >>> cadence(length_samples=200_000, batch_size=64, report_every_samples=1_000)
+    6000
+    """
+    wanted = max(length_samples / MOMENTS, ROUNDS * batch_size)
+    return math.ceil(wanted / report_every_samples) * report_every_samples
+
+
+class Doctor:
+    """Watches a training.
+
+    Args:
+        run: its directory, whose log is read.
+        every_samples: between two looks; see `cadence`.
+        batch_size: real samples a round; given, it looks only when a look is due, so that a training that ended and
+            goes on later has the log of one that went on at once. None: whenever it is called.
+        first: whether this is the first of the processes, which alone reads and speaks.
+        tell: hears what a user should know, once.
+        show: hears the state in words, at every look.
+    """
+
+    def __init__(
+        self,
+        run: Path,
+        *,
+        every_samples: int,
+        batch_size: int | None = None,
+        first: bool = True,
+        tell: Callable[[str], None] = lambda text: None,
+        show: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self.run, self.first, self.tell, self.show = run, first, tell, show
+        self._every_samples, self.batch_size = every_samples, batch_size
+        self.told: set[tuple[str, int | None]] = set()
+
+    @property
+    def every_samples(self) -> int:
+        """Between two looks."""
+        return self._every_samples
+
+    def __call__(self, state: State) -> Report:
+        """Probe, and read the course up to here."""
+        if self.out_of_turn(state):
+            return Report()
+        signals = probe(state)  # by all processes alike: batch statistics are shared
+        if not self.first:
+            return Report(signals)
+        course = self.read(state, signals)
+        found = [*of_data(self.run, state.data), *present(find(course))]
+        self.show(in_words(found) or ("healthy" if looked_enough(course) else ""))
+        self.speak(found)
+        return Report(signals | {PREFIX + finding.kind: finding.confidence for finding in found})
+
+    def out_of_turn(self, state: State) -> bool:
+        """Whether it is called though no look is due: the training ends here, or was stopped by somebody else."""
+        return self.batch_size is not None and not due(self.every_samples, state.samples_seen, self.batch_size)
+
+    def read(self, state: State, signals: dict[str, float]) -> Course:
+        """The course up to this moment."""
+        before = [line for line in read_lines(self.run / "log.jsonl") if line["samples_seen"] < state.samples_seen]
+        now = {**state.values, "samples_seen": state.samples_seen, **signals}
+        return course_of([*before, now], state.length_samples)
+
+    def speak(self, found: Sequence[Finding]) -> None:
+        """Say what is new."""
+        for finding in found:
+            key = (finding.kind, finding.began)
+            if finding.serious and key not in self.told:
+                self.told.add(key)
+                self.tell(announced(finding))
+
+
+def looked_enough(course: Course) -> bool:
+    """Whether there were so many looks that finding nothing means something."""
+    return int((course.share >= GRACE).sum()) >= HOLD
+
+
+def in_words(found: Sequence[Finding]) -> str:
+    """The state of a training in a few words, the surest finding first.
+
+    >>> in_words([Finding(kind="blind", confidence=0.7), Finding(kind="partial", confidence=0.9)])
+    'partial mode collapse, critic blind'
+    """
+    return ", ".join(dict.fromkeys(finding.name for finding in sorted(found, key=lambda finding: -finding.confidence)))
+
+
+def announced(finding: Finding) -> str:
+    """A finding as it is told while a training goes on: since when, by what, and what to do."""
+    figures = ", ".join(f"{name.removeprefix('signal/')} {value:.3g}" for name, value in shown(finding).items())
+    since = "" if finding.began is None else f" since {finding.began:,} samples"
+    what = "".join(f" Try {advice.what}." for advice in finding.about.advice[:1])
+    return f"Doctor: {finding.name}{since} ({finding.detail or figures}). {finding.about.what}{what}"
+
+
+def shown(finding: Finding) -> dict[str, float]:
+    """The evidence without what only the doctor's own arithmetic needs."""
+    return {name: value for name, value in finding.evidence.items() if name not in ("statistic", "threshold")}

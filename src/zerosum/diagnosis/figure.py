@@ -1,0 +1,83 @@
+"""What a test of data measures: a figure, how many samples it is of, its limit, and what is found beyond it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import Tensor
+
+from zerosum.diagnosis.findings import Finding
+
+LISTED, SHOWN = 100, 5
+"""So many samples are named in a document, and in words."""
+Names = Sequence[str] | None
+"""Of all samples, by position; None: positions are all there is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One thing that was measured.
+
+    Attributes:
+        name: in words.
+        value: what was measured.
+        n: samples it was measured on.
+        limit: beyond which something is wrong; None where nothing can be.
+        least: whether the limit is the least that is right, not the most.
+        samples: names or positions of those concerned, the first `LISTED` of them.
+        finding: what is wrong.
+    """
+
+    name: str
+    value: float
+    n: int
+    limit: float | None = None
+    least: bool = False
+    samples: tuple[str, ...] = ()
+    finding: Finding | None = None
+
+    def document(self) -> dict[str, Any]:
+        """As JSON; the finding stands elsewhere."""
+        found: dict[str, Any] = {"figure": self.name, "value": float(f"{self.value:.4g}"), "n": self.n}
+        limit = {} if self.limit is None else {"least" if self.least else "most": self.limit}
+        return found | limit | ({"samples": list(self.samples)} if self.samples else {})
+
+    def of(self, domain: str) -> "Figure":
+        """The same, of one domain of two; an empty name changes nothing."""
+        if not domain:
+            return self
+        finding = self.finding and replace(self.finding, detail=f"{domain}: {self.finding.detail}")
+        return replace(self, name=f"{domain}: {self.name}", finding=finding)
+
+
+def judged(
+    name: str,
+    value: float,
+    n: int,
+    kind: str,
+    *,
+    most: float | None = None,
+    least: float | None = None,
+    detail: str = "",
+    samples: tuple[str, ...] = (),
+    confidence: float = 1.0,
+    **evidence: float,
+) -> Figure:
+    """A figure with a limit: `most` is still right, or `least` is; else a finding of this kind says so.
+
+    The finding's detail ends in the first of the samples concerned.
+    """
+    limit = least if most is None else most
+    assert limit is not None
+    figure = Figure(name=name, value=value, n=n, limit=limit, least=most is None, samples=samples)
+    if (value >= limit) if figure.least else (value <= limit):
+        return figure
+    more = " …" if samples[SHOWN:] else ""
+    words = f"{detail}: {', '.join(samples[:SHOWN])}{more}" if samples else detail
+    evidence = {"value": value, "limit": limit, "n": n, **evidence}
+    return replace(figure, finding=Finding(kind=kind, evidence=evidence, detail=words, confidence=confidence))
+
+
+def named(positions: Tensor, names: Names) -> tuple[str, ...]:
+    """The first `LISTED` samples, by name where they have one."""
+    return tuple(str(place) if names is None else names[place] for place in positions[:LISTED].tolist())

@@ -1,0 +1,247 @@
+"""Signals: what a short look at the players tells, without a trace in the training.
+
+At every moment the same training samples, held-out samples and latents are looked at, so that what changes between two
+moments is the players. Networks are shown batches as in training (batch normalisation takes the statistics of the batch
+before it), but nothing in them moves.
+
+| signal | what |
+| --- | --- |
+| `score_real`, `score_fake` | mean score of training samples x and of generated ones G(z) |
+| `auc` | P(D(x) > D(G(z))): 1, the critic tells them apart; ½, it cannot |
+| `auc_held_out` | P(D(x) > D(x')) for held-out x': beyond ½ the critic knows its training samples by heart |
+| `r_t` | E sign D(x) (Karras 2020, equation 1) |
+| `diversity` | mean distance of two generated samples, over that of two real ones |
+| `precision`, `coverage` | share of generated samples near real ones, and of real ones with a generated one near |
+| `distance` | energy distance of generated and real samples (Székely 2013), over the distance of two real ones |
+| `copies` | how much more often than by chance a generated sample's nearest real one is a training sample, up to 1 |
+| `drift` | distance of a live sample to the averaged generator's, over that of two real ones |
+| `dead` | the largest share of units in a layer that answer 0 to every sample |
+| `outside` | share of real values outside the range that generators can reach |
+| `rarest` | of the classes, share of samples nearest to the rarest, over its share of real ones |
+
+Distances are taken in `plain_features`: coarse, but the same for every training.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from zerosum.data.core import Batch, Source
+from zerosum.diagnosis.features import plain_features
+from zerosum.draw import Draw
+from zerosum.games import Sampler
+from zerosum.spaces import Images, Space
+from zerosum.training.observers import State
+
+PREFIX = "signal/"
+SAMPLES = 256
+K = 5
+"""A real sample's neighbourhood reaches to its k-th nearest …"""
+NEAR = 0.1
+"""… and to this share of the typical distance at least: in tight clusters a miss by a hair is no miss."""
+BEYOND = 0.01
+"""In network values: what is farther outside the range counts."""
+ENOUGH = 10
+"""Real samples that a class needs to be asked after."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one look sees.
+
+    Attributes:
+        train, held_out: batches of real samples.
+        fake: of the live generator, as many as there are training samples.
+        averaged: of the averaged one from the same latents; None where nothing is averaged.
+        scores: of `real`, `fake` and `held_out` samples, `(n,)` each; empty where nobody judges them.
+        activity: of every ReLU, the largest answer of each unit.
+    """
+
+    train: Batch
+    held_out: Batch
+    fake: Tensor
+    averaged: Tensor | None
+    scores: dict[str, Tensor]
+    activity: list[Tensor]
+
+
+def probe(state: State, n: int = SAMPLES) -> dict[str, float]:
+    """Signals of a moment, from `n` samples of each kind; names begin with `signal/`."""
+    sampler = next(iter(state.game.samplers.values()))
+    networks = state.game.networks
+    with undisturbed(networks.values()), undisturbed(state.averaged.values()), torch.no_grad():
+        seen = look(state, sampler, n)
+        found = (
+            of_scores(seen)
+            | of_samples(state.data.space, seen, finite=state.data.train.size is not None)
+            | of_units(seen)
+        )
+    values = torch.stack([value.double().cpu() for value in found.values()]).tolist()  # waits for the device, once
+    return {f"{PREFIX}{name}": value for name, value in zip(found, values, strict=True)}
+
+
+def look(state: State, sampler: Sampler, n: int) -> Seen:
+    """Samples, real and made."""
+    draw, networks = state.draw.sub("probe"), state.game.networks
+    train = take(state.data.train, n, draw.sub("train"))
+    held_out = take(state.data.held_out, n, draw.sub("held-out"))
+    with listening(networks.values()) as activity:
+        fake = sampler.make(networks, train, draw.sub("latents")).float()
+        scores = {}
+        if sampler.score is not None:
+            pairs = {"real": (train.real, train), "fake": (fake, train), "held_out": (held_out.real, held_out)}
+            scores = {name: rows(sampler.score(networks, *pair)) for name, pair in pairs.items()}
+    averaged = None
+    if state.averaged:
+        averaged = sampler.make({**networks, **state.averaged}, train, draw.sub("latents")).float()
+    return Seen(train, held_out, fake, averaged, scores, list(activity.values()))
+
+
+def take(source: Source, n: int, draw: Draw) -> Batch:
+    """At most `n` samples, evenly spaced; a density makes `n`."""
+    size = source.size
+    positions = torch.arange(n) if size is None else torch.linspace(0, size - 1, min(n, size)).round().long()
+    return source.batch(positions, draw)
+
+
+def rows(scores: Tensor) -> Tensor:
+    """A score a sample, `(n,)`, of scores `(n, …)`."""
+    return scores.float().reshape(len(scores), -1).mean(1)
+
+
+# --- what follows from it ---
+
+
+def of_scores(seen: Seen) -> dict[str, Tensor]:
+    """What the critic tells apart."""
+    if not seen.scores:
+        return {}
+    real, fake, held_out = (seen.scores[name] for name in ("real", "fake", "held_out"))
+    return {
+        "score_real": real.mean(),
+        "score_fake": fake.mean(),
+        "auc": auc(real, fake),
+        "auc_held_out": auc(real, held_out),
+        "r_t": real.sign().mean(),
+    }
+
+
+def auc(above: Tensor, below: Tensor) -> Tensor:
+    """P(a > b) + P(a = b) / 2 for a of `above` and b of `below`.
+
+    >>> auc(torch.tensor([2.0, 3.0]), torch.tensor([1.0, 3.0])).item()
+    0.625
+    """
+    difference = above[:, None] - below
+    return (difference > 0).float().mean() + (difference == 0).float().mean() / 2
+
+
+def of_samples(space: Space, seen: Seen, *, finite: bool) -> dict[str, Tensor]:
+    """How the generated samples lie among the real ones; only of `finite` data can there be copies."""
+    real, held_out, fake = (plain_features(space, x) for x in (seen.train.real, seen.held_out.real, seen.fake))
+    width = typical(real)
+    apart = distances(real, fake)
+    radius = distances(real, real).kthvalue(min(K + 1, len(real)), dim=1).values  # the nearest is itself
+    radius = radius.clamp(min=NEAR * width)
+    near = apart <= radius[:, None]
+    found = {
+        "diversity": typical(fake) / width,
+        "precision": near.any(0).float().mean(),
+        "coverage": near.any(1).float().mean(),
+        "distance": energy(real, fake, apart) / width,
+    }
+    if finite:
+        found["copies"] = excess(apart.amin(0), distances(held_out, fake).amin(0), len(real), len(held_out))
+    if seen.averaged is not None:
+        found["drift"] = (fake - plain_features(space, seen.averaged)).norm(dim=1).mean() / width
+    if isinstance(space, Images):
+        found["outside"] = (
+            ((space.encode(space.decode(seen.train.real)) - seen.train.real).abs() > BEYOND).float().mean()
+        )
+    if seen.train.label is not None and space.classes:
+        found |= rarest(seen.train.label, seen.train.label[apart.argmin(0)], len(space.classes))
+    return found
+
+
+def distances(x: Tensor, y: Tensor) -> Tensor:
+    """Between all pairs, `(n, m)`, by differences: a product would lose near copies."""
+    return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+def energy(x: Tensor, y: Tensor, apart: Tensor) -> Tensor:
+    """2 E|x - y| - E|x - x'| - E|y - y'|, without bias: 0 on average for samples of one distribution."""
+    return 2 * apart.mean() - typical(x) - typical(y)
+
+
+def typical(features: Tensor) -> Tensor:
+    """Mean distance of two different samples."""
+    n = len(features)
+    return distances(features, features).sum() / max(1, n * (n - 1))
+
+
+def excess(to_train: Tensor, to_held_out: Tensor, n_train: int, n_held_out: int) -> Tensor:
+    """How much more often than chance has it a training sample is the nearest: 0 by chance, 1 always."""
+    chance = n_train / (n_train + n_held_out)
+    return ((to_train < to_held_out).float().mean() - chance) / (1 - chance)
+
+
+def rarest(real: Tensor, made: Tensor, classes: int) -> dict[str, Tensor]:
+    """The share of the class that is made too rarely, over its share of real samples; of classes that are not rare."""
+    there, here = (torch.bincount(labels, minlength=classes).float() for labels in (real, made))
+    common = there >= ENOUGH
+    return {"rarest": (here / len(made) / (there / len(real)))[common].min()} if bool(common.any()) else {}
+
+
+def of_units(seen: Seen) -> dict[str, Tensor]:
+    """Layers that have fallen silent."""
+    silent = [(largest <= 0).float().mean() for largest in seen.activity]
+    return {"dead": torch.stack(silent).max()} if silent else {}
+
+
+# --- without a trace ---
+
+
+@contextmanager
+def listening(networks: Iterable[nn.Module]) -> Iterator[dict[nn.Module, Tensor]]:
+    """The largest answer of each unit of each ReLU to what the networks are shown meanwhile."""
+    heard: dict[nn.Module, Tensor] = {}
+
+    def hear(module: nn.Module, given: tuple[Tensor, ...], answer: Tensor) -> None:
+        largest = answer.detach().transpose(0, 1).flatten(1).amax(1)
+        heard[module] = torch.maximum(heard[module], largest) if module in heard else largest
+
+    layers = [module for network in networks for module in network.modules() if isinstance(module, nn.ReLU)]
+    hooks = [layer.register_forward_hook(hear) for layer in layers]
+    try:
+        yield heard
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@contextmanager
+def undisturbed(networks: Iterable[nn.Module]) -> Iterator[None]:
+    """Networks that may be used without a change in them, and are afterwards as they were.
+
+    Batch normalisation works on the batch before it, as in training, but keeps no statistics; whatever else behaves
+    differently in training (dropout, the power iteration of spectral normalisation) rests.
+    """
+    modules = [module for network in networks for module in network.modules()]
+    norms = [module for module in modules if isinstance(module, _BatchNorm)]
+    training = [module.training for module in modules]
+    tracking = [norm.track_running_stats for norm in norms]
+    for module in modules:
+        module.training = isinstance(module, _BatchNorm)
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for module, before in zip(modules, training, strict=True):
+            module.training = before
+        for norm, kept in zip(norms, tracking, strict=True):
+            norm.track_running_stats = kept

@@ -1,0 +1,315 @@
+"""`zerosum diagnose` on runs, on what other programs leave behind, and what it says to mistakes."""
+
+import json
+import math
+import shutil
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import zerosum
+from zerosum.cli import main
+from zerosum.diagnosis.findings import CATALOGUE
+from zerosum.draw import Draw
+
+SMALL = {"progress": False, "device": "cpu", "width": 8, "latent_size": 4, "batch_size": 8, "evaluate": "off"}
+COLLAPSED = {
+    "signal/diversity": 0.01,
+    "signal/precision": 0.9,
+    "signal/coverage": 0.1,
+    "signal/auc": 0.7,
+    "signal/drift": 0.1,
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a short run; nothing in it is written to."""
+    folder = tmp_path_factory.mktemp("diagnosed")
+    zerosum.train("gan", data="ring", length_samples=1_000, out=folder / "runs" / "first", **SMALL)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def here(trained, tmp_path, monkeypatch):
+    shutil.copytree(trained / "runs", tmp_path / "runs")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def diagnosed(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
+    """What `--json` prints, and nothing else."""
+    assert main(["diagnose", *words, "--json"]) == 0, capsys.readouterr().err
+    out, err = capsys.readouterr()
+    assert err == ""
+    return dict(json.loads(out))
+
+
+def kinds(document: dict[str, Any]) -> list[str]:
+    return [finding["finding"] for finding in document["findings"]]
+
+
+def printed(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert main(["diagnose", *words]) == 0, capsys.readouterr().err
+    return capsys.readouterr().out
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """The one message to a mistake."""
+    assert main(["diagnose", *words]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("zerosum: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def rewrite(here, lines: list[dict[str, Any]]) -> None:
+    (here / "runs" / "first" / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def looks(first: int, last: int, **signals: float) -> list[dict[str, Any]]:
+    return [{"samples_seen": 50 * n, **{f"signal/{k}": v for k, v in signals.items()}} for n in range(first, last)]
+
+
+# --- runs ---
+
+
+def test_a_run_that_collapsed(here, capsys):
+    healthy = COLLAPSED | {"signal/diversity": 1.0, "signal/coverage": 0.9}
+    rewrite(here, [{"samples_seen": 50 * n, **(healthy if n < 10 else COLLAPSED)} for n in range(1, 21)])
+    document = diagnosed(capsys, "first")
+    assert "collapse" in kinds(document)
+    collapse = next(finding for finding in document["findings"] if finding["finding"] == "collapse")
+    assert 450 <= collapse["began"] <= 600
+    assert collapse["ended"] is None
+    assert collapse["evidence"]["signal/diversity"] == 0.01
+    assert collapse["causes"]
+    assert all(advice["source"] for advice in collapse["remedies"])
+    assert json.loads((here / "runs" / "first" / "findings.json").read_text()) == document
+    page = (here / "runs" / "first" / "report.html").read_text()
+    assert 'id="findings"' in page
+    assert "mode collapse" in page
+    assert "<rect" in page
+    assert "arXiv" in page
+    text = printed(capsys, "runs/first")
+    for part in ("mode collapse", "diversity 0.01", "likely", "try", "Mescheder 2018"):
+        assert part in text
+
+
+def test_what_is_over_is_told_with_its_end_and_the_rest_is_healthy(here, capsys):
+    rewrite(here, [*looks(1, 6, dead=0.0), *looks(6, 12, dead=1.0), *looks(12, 21, dead=0.0)])
+    document = diagnosed(capsys, "first")
+    assert kinds(document) == ["dead", "healthy"]
+    assert document["findings"][0]["ended"] == document["findings"][1]["began"] == 650
+
+
+def test_a_healthy_run_is_called_so(here, capsys):
+    rewrite(here, looks(1, 21, auc=0.7, coverage=0.9, precision=0.9, diversity=1.0))
+    document = diagnosed(capsys, "first")
+    assert kinds(document) == ["healthy"]
+    assert document["findings"][0]["evidence"]["signal/coverage"] == 0.9
+    assert "healthy" in (here / "runs" / "first" / "report.html").read_text()
+
+
+def test_too_few_looks_say_nothing(here, capsys):
+    rewrite(here, looks(20, 21, auc=0.7, coverage=0.9, precision=0.9, diversity=1.0))
+    document = diagnosed(capsys, "first")
+    assert kinds(document) == []
+    assert "looked 1 time" in document["notes"][0]
+    assert "nothing was found" in printed(capsys, "first")
+
+
+def test_a_run_that_nobody_watched_says_what_its_log_tells(here, capsys):
+    rewrite(here, [{"samples_seen": 10 * n, "G/grad_norm": 1.0 if n < 50 else 1e-9} for n in range(1, 101)])
+    assert kinds(diagnosed(capsys, "first")) == ["vanishing"]
+    rewrite(here, [{"samples_seen": 10 * n, "G/grad_norm": 1.0} for n in range(1, 101)])
+    document = diagnosed(capsys, "first")
+    assert kinds(document) == []
+    assert "Nobody looked" in document["notes"][0]
+
+
+def test_a_training_that_failed_says_where(here, capsys):
+    """The message of the engine, through the log, to the finding."""
+    how = SMALL | {"length_samples": 640, "report_every_samples": 16}
+    with pytest.raises(zerosum.TrainingFailed):
+        zerosum.train("wgan-gp", data="ring", lr=10.0, gp_weight=1e6, out="runs/broken", **how)
+    document = diagnosed(capsys, "broken")
+    assert "nan" in kinds(document)
+    failure = next(finding for finding in document["findings"] if finding["finding"] == "nan")
+    assert "of phase " in failure["detail"]
+    assert failure["began"] > 0
+    assert "not a number" in (here / "runs" / "broken" / "report.html").read_text()
+
+
+def test_the_python_of_it(here):
+    found = zerosum.diagnose("first")
+    assert found.subject == "first"
+    written = json.loads((here / "runs" / "first" / "findings.json").read_text())
+    assert [finding.kind for finding in found.findings] == kinds(written)
+
+
+# --- losses of another program ---
+
+
+def table(path, rows: list[dict[str, Any]], delimiter: str = ",") -> str:
+    names = list(rows[0])
+    lines = [delimiter.join(names), *(delimiter.join(str(row[name]) for name in names) for row in rows)]
+    path.write_text("\n".join(lines) + "\n")
+    return str(path)
+
+
+def series(n: int = 200, **columns: Any) -> list[dict[str, Any]]:
+    return [{name: value(k) if callable(value) else value for name, value in columns.items()} for k in range(1, n + 1)]
+
+
+@pytest.mark.parametrize(
+    ("names", "delimiter"),
+    [
+        (("d_loss", "g_loss"), ","),
+        (("loss_D", "loss_G"), ";"),
+        (("D", "G"), "\t"),
+        (("errD", "errG"), ","),
+        (("train/discriminator_loss", "train/generator_loss"), ","),
+        (("critic loss", "gen loss"), ","),
+        (("dloss", "gloss"), ","),
+    ],
+)
+def test_losses_of_another_program_are_found_by_their_names(here, capsys, names, delimiter):
+    rows = series(**{"step": lambda k: 10 * k, names[0]: lambda k: 1.4 if k < 100 else 1e-3, names[1]: 5.0})
+    document = diagnosed(capsys, table(here / "losses.csv", rows, delimiter))
+    assert document["columns"] == {"D/loss": names[0], "G/loss": names[1]}
+    assert document["unit"] == "step"
+    assert kinds(document) == ["strong"]
+    assert 900 <= document["findings"][0]["began"] <= 1100
+    assert "losses alone" in document["findings"][0]["detail"]
+
+
+def test_which_column_was_taken_is_said(here, capsys):
+    rows = series(epoch=lambda k: k, errD=1.3, errG=0.7, errD_real=0.5, lr=1e-4)
+    text = printed(capsys, table(here / "losses.csv", rows))
+    assert "'errD' was taken for D/loss" in text
+    assert "nothing was found" in text
+    assert "Losses tell little" in text
+
+
+def test_a_wasserstein_critic_near_zero_is_not_called_strong(here, capsys):
+    rows = series(d_loss=lambda k: 0.02 * math.sin(k), g_loss=0.0)
+    assert kinds(diagnosed(capsys, table(here / "losses.csv", rows))) == []
+
+
+def test_beliefs_are_believed(here, capsys):
+    """As the tutorial of PyTorch prints them."""
+    rows = [{"Loss_D": 1.0, "Loss_G": 2.0, "D(x)": 0.99, "D(G(z))": 0.01} for _ in range(50)]
+    assert kinds(diagnosed(capsys, table(here / "losses.csv", rows))) == ["strong"]
+
+
+def test_losses_without_bound_are_a_divergence(here, capsys):
+    rows = series(d_loss=lambda k: -(1.1**k), g_loss=lambda k: 1.1**k)
+    document = diagnosed(capsys, table(here / "losses.csv", rows))
+    assert kinds(document) == ["diverging"]
+    assert document["unit"] == "row"
+
+
+def test_json_lines_with_a_loss_that_is_no_number(here, capsys):
+    rows = series(iteration=lambda k: k, D_loss=lambda k: math.nan if k >= 150 else 1.3, G_loss=0.8)
+    (here / "losses.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    document = diagnosed(capsys, "losses.jsonl")
+    assert kinds(document) == ["nan"]
+    assert document["findings"][0]["began"] == 150
+    assert document["findings"][0]["detail"] == "D_loss"
+
+
+def test_the_log_of_a_run_is_that_run(capsys):
+    assert diagnosed(capsys, "runs/first/log.jsonl")["subject"] == "first"
+
+
+# --- samples of another program ---
+
+
+def test_samples_that_are_all_the_same(here, capsys):
+    np.save(
+        "made.npy", np.tile(np.array([[1.0, 0.0]], dtype=np.float32), (300, 1)) + Draw("x").normal(300, 2).numpy() / 500
+    )
+    document = diagnosed(capsys, "--samples", "made.npy", "--against", "ring")
+    assert "collapse" in kinds(document)
+    assert all(finding["began"] is None for finding in document["findings"])
+    assert "256 samples were looked at" in document["notes"][0]
+
+
+def test_good_samples_have_no_finding(here, capsys):
+    data = zerosum.open_data("ring")
+    np.save("made.npy", data.held_out.batch(torch.arange(300), Draw("good")).real.numpy())
+    assert kinds(diagnosed(capsys, "--samples", "made.npy", "--against", "ring")) == []
+
+
+def test_pictures_against_a_folder_of_which_they_are_copies(here, capsys):
+    pictures = Draw("pictures").integers(256, 120, 16, 16).numpy().astype(np.uint8)
+    np.save("real.npy", pictures)
+    data = zerosum.open_data("real.npy", progress=False)
+    trained_on = data.space.decode(data.train.batch(torch.arange(90), Draw("all")).real)
+    np.save("made.npy", (trained_on[:, 0] * 255).round().numpy().astype(np.uint8))
+    assert kinds(diagnosed(capsys, "--samples", "made.npy", "--against", "real.npy")) == ["memorising"]
+
+
+def test_losses_and_samples_together(here, capsys):
+    np.save("made.npy", np.zeros((300, 2), dtype=np.float32) + Draw("x").normal(300, 2).numpy() / 500)
+    losses = table(here / "losses.csv", series(d_loss=1e-3, g_loss=9.0))
+    document = diagnosed(capsys, losses, "--samples", "made.npy", "--against", "ring")
+    assert {"collapse", "strong"} <= set(kinds(document))
+    assert document["columns"]["D/loss"] == "d_loss"
+
+
+# --- mistakes ---
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "What is to be diagnosed?"),
+        (["fisrt"], "There is no run or file 'fisrt'. Did you mean 'first'?"),
+        (["runs"], "'runs' is no run"),
+        (["first", "--samples", "made.npy", "--against", "ring"], "its own samples were looked at"),
+        (["--samples", "nothing.npy", "--against", "ring"], "nothing.npy"),
+        (["--samples", "runs/first", "--against", "ring"], "is a run: zerosum diagnose runs/first"),
+        (["--against", "ring"], "What is to be diagnosed?"),
+        (["first", "--against", "ring"], "against belongs to samples"),
+        (["first", "--sampels", "x"], "Did you mean '--samples'?"),
+    ],
+)
+def test_a_mistake_is_told_once(capsys, words, message):
+    assert message in refused(capsys, *words)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "has no rows"),
+        ("d_loss,g_loss\n", "has no rows"),
+        ("a,b\n1,2\n", "has no column that can be the loss of a critic or generator"),
+        ("d_loss,g_loss\n1,x\n", "line 2: 'g_loss' is 'x', not a number"),
+        ('{"d_loss": 1}\n{"d_loss"\n', "line 2, is no JSON"),
+        ('{"d_loss": [1]}\n', "'d_loss' is [1], not a number"),
+        (b"\xff\xfe\x00d", "cannot be read"),
+    ],
+)
+def test_a_file_that_is_no_table_of_losses_is_refused(here, capsys, content, message):
+    (here / "losses.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert message in refused(capsys, "losses.csv")
+
+
+def test_samples_need_something_to_be_held_against(here, capsys):
+    np.save("made.npy", np.zeros((300, 2), dtype=np.float32))
+    assert "--against DATA" in refused(capsys, "--samples", "made.npy")
+
+
+def test_samples_of_another_kind_are_refused(here, capsys):
+    np.save("made.npy", np.zeros((300, 3), dtype=np.float32))
+    assert "Generated samples are points of shape (3,)" in refused(capsys, "--samples", "made.npy", "--against", "ring")
+
+
+def test_all_kinds_are_listed(capsys):
+    text = printed(capsys, "--list")
+    assert all(kind.name in text and kind.what in text for kind in CATALOGUE.values())

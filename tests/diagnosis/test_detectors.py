@@ -1,0 +1,144 @@
+"""Detectors on courses made by hand: each statistic rises with its fault, and only what lasts is a finding."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zerosum.diagnosis.course import course_of
+from zerosum.diagnosis.detectors import DETECTORS, HOLD, Threshold, find, present, seen_by, stretches, thresholds
+from zerosum.diagnosis.findings import CATALOGUE
+
+HEALTHY = {
+    "signal/diversity": 1.0,
+    "signal/precision": 0.9,
+    "signal/coverage": 0.9,
+    "signal/rarest": 0.9,
+    "signal/auc": 0.7,
+    "signal/auc_held_out": 0.5,
+    "signal/score_real": 1.0,
+    "signal/score_fake": -1.0,
+    "signal/distance": 0.01,
+    "signal/away": 0.05,
+    "signal/drift": 0.05,
+    "signal/copies": 0.0,
+    "signal/dead": 0.0,
+    "signal/outside": 0.0,
+    "G/grad_norm": 1.0,
+    "D/grad_norm": 1.0,
+    "update/G": 1e-3,
+    "update/D": 1e-3,
+    "learning_rate/G": 1e-3,
+    "learning_rate/D": 1e-3,
+}
+AWAY = {"signal/precision": 0.0, "signal/coverage": 0.0, "signal/distance": 1.0, "signal/away": 1.0}
+FAULTS = {
+    "collapse": [{"signal/diversity": v, "signal/coverage": c} for v, c in ((0.8, 0.8), (0.4, 0.3), (0.0, 0.02))],
+    "partial": [{"signal/coverage": v} for v in (0.8, 0.4, 0.05)],
+    "rarest": [{"signal/rarest": v} for v in (0.8, 0.4, 0.0)],
+    "strong": [{"signal/auc": v} | AWAY for v in (0.6, 0.8, 1.0)],
+    "blind": [{"signal/auc": v} | AWAY for v in (0.9, 0.7, 0.5)],
+    "vanishing": [{"G/grad_norm": v} for v in (1e-2, 1e-5, 1e-12)],
+    "diverging": [{"signal/score_real": v, "signal/score_fake": -v} for v in (1e1, 1e3, 1e9)],
+    "oscillating": [AWAY | {"signal/drift": v, "signal/coverage": 0.1} for v in (0.2, 0.6, 1.5)],
+    "stagnation": [{"update/G": v} for v in (1e-4, 1e-7, 0.0)],
+    "overfitting": [{"signal/auc_held_out": v} for v in (0.55, 0.7, 1.0)],
+    "memorising": [{"signal/copies": v} for v in (0.1, 0.5, 1.0)],
+    "dead": [{"signal/dead": v} for v in (0.2, 0.8, 1.0)],
+    "range": [{"signal/outside": v} for v in (0.001, 0.1, 0.9)],
+}
+"""By detector: the same fault, worse and worse."""
+
+
+def course(*moments, **always):
+    """A course with a row for each moment."""
+    length = 100 * len(moments)
+    lines = [{"samples_seen": 100 * n, **HEALTHY, **always, **m} for n, m in enumerate(moments, 1)]
+    return course_of(lines, length)
+
+
+def kinds(findings):
+    return [finding.kind for finding in findings]
+
+
+def test_every_detector_has_a_threshold_and_a_kind():
+    assert set(DETECTORS) <= set(thresholds())
+    assert all(detector.kind in CATALOGUE for detector in DETECTORS.values())
+
+
+def test_nothing_is_wrong_with_a_healthy_course():
+    assert find(course(*[{}] * 20)) == []
+
+
+@pytest.mark.parametrize("lines", [[], [{"samples_seen": 5, "signal/auc": 0.5}]])
+def test_nothing_is_found_in_a_course_too_short(lines):
+    assert find(course_of(lines, 10)) == []
+
+
+@pytest.mark.parametrize("name", [name for name in DETECTORS if name in FAULTS])
+def test_a_statistic_rises_with_its_fault(name):
+    statistic = DETECTORS[name].statistic(course({}, *FAULTS[name]))
+    assert np.isfinite(statistic).all()
+    assert (np.diff(statistic[1:]) > 0).all()
+    assert statistic[0] < statistic[-1]
+
+
+@pytest.mark.parametrize("name", [name for name in DETECTORS if name in FAULTS])
+def test_the_worst_is_found_since_when_it_is_so(name):
+    found = find(course(*[{}] * 8, *[FAULTS[name][-1]] * 12))
+    mine = [finding for finding in found if finding.kind == DETECTORS[name].kind]
+    assert len(mine) >= 1
+    assert mine[0].began in (900, 1000)  # the median of three waits for the second
+    assert mine[0].ended is None
+    assert mine[0].confidence > 0.5
+    assert mine[0].evidence["statistic"] > mine[0].evidence["threshold"]
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_without_its_signals_a_detector_is_silent(name):
+    lines = [{"samples_seen": n, "signal/unheard-of": 1.0} for n in range(1, 20)]
+    assert seen_by(name, DETECTORS[name], course_of(lines, 20)) == []
+
+
+def test_what_is_over_is_found_and_no_longer_present():
+    found = find(course(*[{}] * 5, *[{"signal/dead": 1.0}] * 5, *[{}] * 10))
+    assert kinds(found) == ["dead"]
+    assert (found[0].began, found[0].ended) == (700, 1200)
+    assert present(found) == []
+
+
+def test_a_single_odd_moment_is_no_finding():
+    assert find(course(*[{}] * 8, {"signal/dead": 1.0}, *[{}] * 8)) == []
+
+
+def test_samples_need_not_be_good_in_the_grace_period():
+    collapsed = {"signal/diversity": 0.0}
+    found = find(course(*[collapsed] * 3, *[{}] * 37))
+    assert "collapse" not in kinds(found)
+
+
+def test_findings_come_in_the_order_in_which_they_began():
+    dead, copies = {"signal/dead": 1.0}, {"signal/copies": 1.0}
+    found = find(course(*[{}] * 5, *[dead] * 5, *[dead | copies] * 10))
+    assert [finding.began for finding in found] == sorted(finding.began for finding in found)
+    assert kinds(found) == ["dead", "memorising"]
+
+
+def test_confidence_is_a_half_at_the_threshold_and_has_no_overflow():
+    threshold = Threshold(at=2.0, scale=0.5)
+    assert threshold.confidence(2.0) == 0.5
+    assert threshold.confidence(2.5) > threshold.confidence(2.1) > 0.5
+    assert threshold.confidence(1e300) == pytest.approx(1.0)
+    assert threshold.confidence(-1e300) == pytest.approx(0.0)
+
+
+@given(st.lists(st.booleans(), max_size=40))
+def test_stretches_are_apart_and_cover_what_lasts(beyond):
+    found = stretches(np.array(beyond, dtype=bool), HOLD)
+    assert all(beyond[first] and beyond[end - 1] and sum(beyond[first:end]) >= HOLD for first, end in found)
+    assert all(end + 1 < first for (_, end), (first, _) in pairwise(found))
+    for place in range(len(beyond) - 1):
+        if beyond[place] and beyond[place + 1]:
+            assert any(first <= place < end for first, end in found)
