@@ -12,12 +12,8 @@ from zerosum.data import density
 from zerosum.metrics.core import Modes
 from zerosum.metrics.modes import coverage
 
-R3GAN: dict[str, dict[str, float]] = {
-    "ring": {"gamma_begin": 0.4, "burn_in": 0.85, "decay_begin": 0.0},
-    "grid": {},
-    "grid100": {},
-}
-"""The defaults, but that the modes of the ring lie farther apart in units of its extent, and are narrower."""
+R3GAN: dict[str, dict[str, float]] = {"ring": {"gamma_begin": 0.4}, "grid": {}, "grid100": {}}
+"""The defaults, but that the modes of the ring lie farther apart in units of its extent."""
 SAMPLES = {"ring": 2_500, "grid": 2_500, "grid100": 25_000}
 OTHERS = ("gan", "wgan-gp", "lsgan")
 SECONDS = 60

@@ -17,7 +17,7 @@ from zerosum.training.plan import Plan
 
 POINTS = {
     "lr": 1e-3,
-    "decay_begin": 0.2,
+    "decay_begin": 0.0,
     "batch_size": 256,
     "length_samples": 7_168_000,
     "gamma": 1.6e-3,
