@@ -21,7 +21,7 @@ from typing import Any
 
 from records import Case, Measured, Target, run
 
-CLOCK = {"seconds", "samples_per_second"}
+CLOCK = {"seconds", "samples_per_second", "waiting"}
 FILES = ("model.safetensors", "training.safetensors")
 START_SECONDS = 1.5
 """A resumed run is killed at its start within so many seconds; importing torch alone takes longer than one."""

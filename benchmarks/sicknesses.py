@@ -4,6 +4,7 @@ Each kind says beforehand which findings are right for it, and whether anything 
 sees none of this: only the signals of the training that comes of it.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -165,6 +166,19 @@ def rows(choose: Callable[[PackedSource, Draw], Tensor]) -> OnData:
     return change
 
 
+def slow(seconds: float) -> OnData:
+    """Batches that are long in coming."""
+
+    def change(data: Data, seed: int) -> Data:
+        def late(batch: Batch, draw: Draw) -> Batch:
+            time.sleep(seconds)
+            return batch
+
+        return replace(data, train=Changed(data.train, late), fingerprint=f"{data.fingerprint} slow")
+
+    return change
+
+
 def few(n: int) -> OnData:
     """Only `n` training samples."""
     return rows(lambda source, draw: draw.permutation(source.size)[:n])
@@ -273,6 +287,9 @@ KINDS: Mapping[str, Sickness] = {
     ),
     "up to 255": Sickness(
         right=("range",), data=to_255, wards=(("dcgan", "digits"), ("wgan-gp", "glyphs")), curable=False
+    ),
+    "slow data": Sickness(
+        right=("starved",), data=slow(0.01), wards=(("gan", "ring"), ("dcgan", "digits")), curable=False
     ),
     "not a number": Sickness(
         right=("nan",),

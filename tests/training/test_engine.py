@@ -24,7 +24,7 @@ from zerosum.training.observers import GoBack, KeepAsBest, Report, SetControl, S
 from zerosum.training.position import tensors_of
 from zerosum.training.sampling import Requests, ready
 
-TIMES = ("seconds", "samples_per_second")
+TIMES = ("seconds", "samples_per_second", "waiting")
 
 
 def weights(engine) -> dict[str, Tensor]:

@@ -143,6 +143,7 @@ DETECTORS: Mapping[str, Detector] = {
     "overfitting": Detector("overfitting", lambda course: course.signal("auc_held_out"), ("signal/auc_held_out",)),
     "memorising": Detector("memorising", memorising, ("signal/copies", "signal/precision")),
     "dead": Detector("dead", lambda course: course.signal("dead"), ("signal/dead",), grace=0),
+    "starved": Detector("starved", lambda course: course["waiting"], ("waiting", "samples_per_second"), grace=0.02),
     "range": Detector("range", lambda course: course.signal("outside"), ("signal/outside",), grace=0),
 }
 """By name; several may see the same kind."""

@@ -28,6 +28,7 @@ NOTES = {
     3: "Over all parameters of the players that move.",
     5: "A setting that changed during the training.",
     6: "Real samples a second, all processes together.",
+    8: "Getting batches, as a share of the rounds' time.",
     7: "The length of a step over that of the weights.",
     10: "Of 256 samples of the live generator, in a cheap feature space, against as many training samples.",
     11: "Mean score of training samples and of generated ones.",
@@ -115,6 +116,8 @@ def placed(key: str) -> tuple[int, str, str]:
         return 7, "Updates", key.removeprefix(UPDATE)
     if key == "samples_per_second":
         return 6, "Speed", "samples/s"
+    if key == "waiting":
+        return 8, "Waiting for data", "share of the time"
     if is_setting(key):
         return 5, key.removeprefix("control/"), key.removeprefix("control/")
     if key[:6] in BELIEFS:

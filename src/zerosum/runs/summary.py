@@ -15,7 +15,7 @@ from zerosum.runs.evaluations import latest
 from zerosum.runs.figures import figure, records_table
 from zerosum.runs.state import State, duration, read_state
 
-HIDDEN = {"samples_seen", "seconds", "samples_per_second", SECONDS}
+HIDDEN = {"samples_seen", "seconds", "samples_per_second", "waiting", SECONDS}
 
 
 def summary(run: Path) -> RenderableType:

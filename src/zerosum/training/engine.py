@@ -179,16 +179,18 @@ class Engine:
         self._check()
         position, before = self.position, self.position.values
         samples, seconds = position.samples_seen, position.seconds
-        speed = (samples - before.get("samples_seen", 0)) / max(seconds - before.get("seconds", 0.0), 1e-9)
+        took = max(seconds - before.get("seconds", 0.0), 1e-9)
         position.values = {
             "samples_seen": samples,
             "seconds": seconds,
-            "samples_per_second": speed,
+            "samples_per_second": (samples - before.get("samples_seen", 0)) / took,
+            "waiting": min(1.0, self.table.waited / took),
             **self._over_processes(position.tally.means()),
             **{f"control/{name}": value for name, value in self.table.controls.items()},
             **{f"learning_rate/{name}": mover.rate for name, mover in position.movers.items()},
         }
         position.tally.clear()
+        self.table.waited = 0.0
         return position.values
 
     def _over_processes(self, means: dict[str, float]) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 import functools
 import operator
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -66,6 +67,8 @@ class Table:
     fabric: Fabric
     tally: Tally
     controls: Controls
+    waited: float = 0.0
+    """Seconds that were spent on getting batches since the last report."""
     measuring: bool = False
     """Whether steps of this round tell how far they go."""
 
@@ -83,7 +86,9 @@ class EngineMove:
         """Compute the movers' gradients, averaged over processes."""
         table = self.table
         parameters = self._thaw()
+        began = time.perf_counter()
         batch, draw = table.dealer.deal(self.phase, self.round_index, self.repeat)
+        table.waited += time.perf_counter() - began
         seed_layers(draw.sub("layers").key, draw.device)
         with table.fabric.autocast():  # anew for each phase: cached casts outlive freezing
             result = self.phase.loss(batch, draw, table.controls)
