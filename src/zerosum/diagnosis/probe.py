@@ -80,7 +80,7 @@ def probe(state: State, n: int = SAMPLES) -> dict[str, float]:
             | of_samples(state.data.space, seen, finite=state.data.train.size is not None)
             | of_units(seen)
         )
-    values = torch.stack([value.double().cpu() for value in found.values()]).tolist()  # waits for the device, once
+    values = torch.stack([value.float() for value in found.values()]).tolist()  # waits for the device, once
     return {f"{PREFIX}{name}": value for name, value in zip(found, values, strict=True)}
 
 
