@@ -17,7 +17,7 @@ R3GAN: dict[str, dict[str, float]] = {
     "grid": {},
     "grid100": {},
 }
-"""The defaults suit many modes; eight, farther apart in units of their extent, want a coarser beginning and less time."""
+"""The defaults suit many modes; eight, farther apart in units of the extent, want a coarser beginning and less time."""
 SAMPLES = {"ring": 2_500, "grid": 2_500, "grid100": 25_000}
 OTHERS = ("gan", "wgan-gp", "lsgan")
 SECONDS = 60
