@@ -235,19 +235,19 @@ def to_255(data: Data, seed: int) -> Data:
 
 POINTS = (("r3gan", "ring"), ("wgan-gp", "grid"))
 IMAGES = (("dcgan", "digits"), ("wgan-gp", "glyphs"))
-LOST = ("collapse", "partial", "oscillating", "blind", "strong", "vanishing", "diverging", "stagnation")
+LOST = ("collapse", "partial", "oscillating", "blind", "strong", "vanishing", "diverging")
 """What a game may show whose balance is lost; which of them depends on loss and penalty."""
 
 KINDS: Mapping[str, Sickness] = {
     "fast generator": Sickness(right=LOST, plan=optimizer("G", lr_times=30), wards=(*POINTS, *IMAGES)),
     "fast critic": Sickness(right=LOST, plan=optimizer("D", lr_times=30), wards=(*POINTS, *IMAGES)),
     "tiny critic": Sickness(
-        right=("blind", "collapse", "partial", "oscillating", "stagnation"),
+        right=("blind", "collapse", "partial", "oscillating"),
         critic=lambda space: MLPCritic(space, width=2, depth=1),
         wards=(*POINTS, *IMAGES),
     ),
     "deep critic": Sickness(
-        right=("blind", "vanishing", "stagnation", "collapse"),
+        right=("blind", "vanishing", "collapse"),
         critic=lambda space: MLPCritic(space, width=64, depth=16),
         wards=(("gan", "ring"), ("lsgan", "digits")),
     ),
@@ -262,11 +262,11 @@ KINDS: Mapping[str, Sickness] = {
         wards=(("wgan-gp", "ring"), ("wgan-gp", "digits")),
     ),
     "tight clip": Sickness(
-        right=("vanishing", "blind", "stagnation"),
+        right=("vanishing", "blind"),
         options={"clip": 1e-4},
         wards=(("wgan", "grid"), ("wgan", "digits")),
     ),
-    "batch of four": Sickness(right=LOST, options={"batch_size": 4}, wards=(("dcgan", "digits"), ("gan", "ring"))),
+    "batch of four": Sickness(right=LOST, options={"batch_size": 4}, wards=(("dcgan", "digits"), ("gan", "glyphs"))),
     "sixty images": Sickness(
         right=("few", "overfitting", "memorising"),
         data=few(60),

@@ -22,7 +22,7 @@ GRACE = 0.1
 """Share of the training in which samples need not be good yet."""
 WINDOW = 5
 """Moments over which progress is measured."""
-HOLD = 2
+HOLD = 3
 """Moments in a row that make a finding."""
 
 
