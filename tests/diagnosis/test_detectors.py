@@ -139,6 +139,6 @@ def test_stretches_are_apart_and_cover_what_lasts(beyond):
     found = stretches(np.array(beyond, dtype=bool), HOLD)
     assert all(beyond[first] and beyond[end - 1] and sum(beyond[first:end]) >= HOLD for first, end in found)
     assert all(end + 1 < first for (_, end), (first, _) in pairwise(found))
-    for place in range(len(beyond) - 1):
-        if beyond[place] and beyond[place + 1]:
+    for place in range(len(beyond) - HOLD + 1):
+        if all(beyond[place : place + HOLD]):
             assert any(first <= place < end for first, end in found)

@@ -130,7 +130,8 @@ def test_healthy_is_only_said_after_looks_beyond_the_grace_period():
     assert not looked_enough(course())
     assert not looked_enough(course(50, 99))
     assert not looked_enough(course(50, 100))
-    assert looked_enough(course(100, 150))
+    assert not looked_enough(course(100, 150))
+    assert looked_enough(course(100, 150, 200))
 
 
 def test_the_words_name_a_kind_once_and_the_advice():
