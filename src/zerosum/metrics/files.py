@@ -5,25 +5,31 @@ else writes; what a killed process left behind is swept away after a day.
 """
 
 import contextlib
+import json
 import os
 import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
 STALE_SECONDS = 24 * 3600.0
 
 
 def read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]] | None:
-    """Head and tensors of a file; None where there is none, or one that cannot be read."""
+    """Head and tensors of a file; None where there is none, or one that cannot be read.
+
+    The file is opened once: `safe_open` opens it again for the tensors, when another may have taken its place.
+    """
     try:
-        with safe_open(path, framework="pt") as file:
-            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError):
+        content = path.read_bytes()
+        tensors = load(content)
+        size = int.from_bytes(content[:8], "little")
+        return json.loads(content[8 : 8 + size]).get("__metadata__", {}), tensors
+    except (OSError, SafetensorError, ValueError):
         return None
 
 
