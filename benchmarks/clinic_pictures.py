@@ -1,6 +1,6 @@
 """Curves of the clinic for the chapter on reading a training: each kind of failure beside a healthy training.
 
-python benchmarks/clinic_pictures.py   # writes docs/pictures/clinic/<kind>.png
+python benchmarks/clinic_pictures.py   # writes docs/pictures/clinic/<kind>.png of the kinds that the chapter shows
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from clinic_calibrate import Patient, findings, patients
 from sicknesses import KINDS
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "pictures" / "clinic"
+CHAPTER = FOLDER.parent.parent / "reading.md"
 PANELS = {
     "distance to the data": ("signal/distance",),
     "P(D(x) > D(G(z)))": ("signal/auc",),
@@ -60,11 +61,11 @@ def picture(sick: Patient, well: Patient | None) -> Path:
 
 def main() -> None:
     """One picture a kind, of the first of its trainings that shows anything."""
-    everybody = patients()
+    everybody, chapter = patients(), CHAPTER.read_text()
     healthy = {(one.recipe, one.data): one for one in everybody if one.kind == "healthy"}
     for kind in KINDS:
         played = [one for one in everybody if one.kind == kind and len(one.course) > 2]
-        if played:
+        if played and f"{kind.replace(' ', '_')}.png" in chapter:
             sick = max(played, key=lambda one: np.isfinite(one.course.signal("distance")).sum())
             print(picture(sick, healthy.get((sick.recipe, sick.data))))
 
