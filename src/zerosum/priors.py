@@ -76,6 +76,42 @@ class Coins:
         return torch.cat([z[:, :2], z[:, 2:].sign()], dim=1)
 
 
+@dataclass(frozen=True)
+class Codes:
+    """[z, c]: noise, a categorical code as one-hot vector, and continuous codes ~ U(-1, 1) (Chen 2016, section 7).
+
+    Args:
+        noise: where z comes from.
+        categories: of the categorical code, all equally likely.
+        continuous: how many continuous codes there are.
+    """
+
+    noise: Prior
+    categories: int
+    continuous: int
+    path: Path | None = None
+
+    @property
+    def size(self) -> int:
+        """Dimensions of z and codes together."""
+        return self.noise.size + self.categories + self.continuous
+
+    def __call__(self, n: int, draw: Draw) -> Tensor:
+        """`n` latents with their codes, `(n, size)`, float32."""
+        return self.with_category(draw.sub("category").integers(self.categories, n), draw)
+
+    def with_category(self, category: Tensor, draw: Draw) -> Tensor:
+        """Latents whose categorical code is given, `(n,)` to `(n, size)`; the rest is as `draw` has it without."""
+        n = len(category)
+        one_hot = torch.nn.functional.one_hot(category, self.categories).float()
+        return torch.cat([self.noise(n, draw), one_hot, draw.sub("codes").uniform(n, self.continuous, low=-1.0)], dim=1)
+
+    def codes(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """Category `(n,)` and continuous codes `(n, continuous)` of latents."""
+        one_hot, continuous = torch.split(latents[:, self.noise.size :], [self.categories, self.continuous], dim=1)
+        return one_hot.argmax(1), continuous
+
+
 PriorName = Literal["auto", "normal", "uniform", "coins"]
 
 

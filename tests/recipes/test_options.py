@@ -12,7 +12,7 @@ import torch
 from zerosum import api, recipes
 from zerosum.data import DataOptions
 from zerosum.errors import UserError
-from zerosum.recipes.groups import Networks, Play, Rivalry
+from zerosum.recipes.groups import Networks, Play, Rivalry, Tricks
 from zerosum.recipes.options import SUITED, Opt, Option, build, check, options, suited
 from zerosum.runs.setup import CADENCE, settle, weights_digest
 from zerosum.spaces import Images, Points
@@ -21,14 +21,22 @@ SPACES = {
     "images": Images((1, 16, 16), classes=("a", "b", "c")),
     "points": Points((2,), extent=2.0),
 }
+LABELS = ("cgan", "acgan", "projection", "sgan")
 TAKES = {
-    name: [kind for kind in SPACES if (kind == "images" or name not in ("dcgan", "cgan", "cyclegan"))]
+    name: [kind for kind in SPACES if (kind == "images" or name not in ("dcgan", "cyclegan", *LABELS))]
     for name in recipes.names()
 }
 EVERY = [(name, kind) for name, kinds in TAKES.items() for kind in kinds]
 every_recipe = pytest.mark.parametrize("name", recipes.names())
 every_use = pytest.mark.parametrize(("name", "kind"), EVERY)
 SMALL = {"width": 4, "batch_size": 8}
+IMPOSSIBLE = {
+    "label_smoothing": ("wgan", "wgan-gp", "sngan", "r3gan", "cgan", "acgan", "projection", "infogan"),
+    "augment_target": ("wgan", "wgan-gp", "r3gan", "cgan", "acgan", "infogan"),
+    "unrolled": ("wgan",),
+    "pac": ("cgan", "acgan", "projection"),
+}
+"""Tricks and the recipes that cannot have them."""
 
 
 def all_options() -> list[tuple[str, str]]:
@@ -51,7 +59,7 @@ def test_every_keyword_is_an_option_or_a_group_of_options(name):
     found = options(function)
     for keyword, parameter in list(inspect.signature(function).parameters.items())[1:]:
         assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
-        assert keyword in found or isinstance(parameter.default, Play | Networks | Rivalry), keyword
+        assert keyword in found or isinstance(parameter.default, Play | Networks | Rivalry | Tricks), keyword
 
 
 @every_recipe
@@ -102,19 +110,23 @@ def other(option: Option) -> Any:
         return [0.25, 0.75]
     if kinds[0] is int:
         return next(n for n in (2, 3) if n != option.default)
-    return next(number for number in (0.25, 0.125) if number != option.default)
+    return next(n for n in (0.25, 0.125, 2.0) if n != option.default and option.low <= n <= option.high)
 
 
 @pytest.mark.parametrize(("name", "option"), all_options())
 def test_every_option_can_be_given_and_is_put_on_record(name, option):
     """Both in the plan and in what a resumed run is compared with, unless it shapes only when things are written."""
-    kind = TAKES[name][-1]
+    kind = "images" if option.startswith("augment") else TAKES[name][-1]
     usual = options(recipes.recipe(name), kind)[option].default
     value = "mlp" if option == "network" else other(options(recipes.recipe(name), kind)[option])
     data = {"images": "digits", "points": "ring"}[kind] if name != "cyclegan" else "glyphs:sans-serif"
     common = {"resolution": "16"} if kind == "images" else {}
     common |= {"width": 4} if option not in ("width", "network") else {}
     plain, changed = (settle(name, data, common | {option: given}) for given in (usual, value))
+    if name in IMPOSSIBLE.get(option, ()):
+        with pytest.raises(UserError):
+            changed.plan()
+        return
     before, after = plain.plan(), changed.plan()
     assert json.loads(json.dumps(changed.options(after)))[option] == value
     assert (changed.identity(after) == plain.identity(before)) == (option in CADENCE or value == usual)
@@ -198,8 +210,9 @@ def test_an_unknown_recipe_is_refused_with_the_nearest():
 def test_a_recipe_on_samples_it_cannot_have_says_so():
     with pytest.raises(UserError, match="cyclegan translates images"):
         build(recipes.recipe("cyclegan"), SPACES["points"], {})
-    with pytest.raises(UserError, match="needs labels, and the data has none"):
-        build(recipes.recipe("cgan"), replace(SPACES["images"], classes=()), {})
+    for name in LABELS:
+        with pytest.raises(UserError, match="needs labels, and the data has none"):
+            build(recipes.recipe(name), replace(SPACES["images"], classes=()), {})
     with pytest.raises(UserError, match="Network 'dcgan' is for images"):
         build(recipes.recipe("dcgan"), SPACES["points"], {})
 

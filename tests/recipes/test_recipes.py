@@ -10,6 +10,8 @@ from safetensors.torch import load_file
 
 import zerosum
 from zerosum import recipes
+from zerosum.draw import Draw
+from zerosum.networks import NormConditionedGenerator
 from zerosum.penalties.constraints import SpectralNorm
 from zerosum.recipes.options import options
 from zerosum.runs.setup import settle
@@ -18,6 +20,12 @@ from zerosum.training.observers import Report
 
 every_recipe = pytest.mark.parametrize("name", recipes.names())
 PAIRS = [name for name in recipes.names() if name != "cyclegan"]
+TERMS = {
+    "acgan": {"G/adversarial", "D/classes", "G/classes", "accuracy/held_out"},
+    "infogan": {"G/adversarial", "G/information"},
+    "sgan": {"G/matching", "D/supervised", "accuracy/labelled", "accuracy/held_out"},
+}
+"""What the log tells of a pair that lowers more than its scores, or other things."""
 PENALISED = {"dragan": {"dragan"}, "wgan-gp": {"gradient_penalty"}, "r3gan": {"r1", "r2"}}
 
 
@@ -58,7 +66,7 @@ def test_a_training_leaves_finite_losses_pictures_and_a_page(trained, name):
     last = run.log[-1]
     assert {"samples_per_second", "seconds", "D/grad_norm", "G/grad_norm"} <= last.keys()
     if name in PAIRS:
-        assert {"D/adversarial", "G/adversarial", "d_real", "d_fake", "value"} <= last.keys()
+        assert {"D/adversarial", "d_real", "d_fake", "value"} | TERMS.get(name, {"G/adversarial"}) <= last.keys()
         assert {f"D/{term}" for term in PENALISED.get(name, ())} <= last.keys()
     else:
         assert {"G/adversarial", "G/cycle", "G/identity", "D/A", "D/B", "d_real_A", "d_fake_B"} <= last.keys()
@@ -165,8 +173,7 @@ def game_of(tiny, name: str, **changes):
 @pytest.mark.parametrize("name", PENALISED)
 def test_penalties_are_controls_of_the_game(tiny, name):
     game = game_of(tiny, name)
-    assert game.controls.keys() == PENALISED[name]
-    assert all(weight > 0 for weight in game.controls.values())
+    assert {term for term, weight in game.controls.items() if weight} == PENALISED[name] | {"top_k"}
 
 
 def test_lazy_penalties_are_phases_of_their_own(tiny):
@@ -195,10 +202,72 @@ def test_critics_whose_slope_is_penalised_do_not_mix_samples(name):
     assert not any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in critic.modules())
 
 
-def test_a_conditional_model_makes_what_is_asked_for(trained):
-    run = trained("cgan")
+@pytest.mark.parametrize("name", ["cgan", "acgan", "projection"])
+def test_a_conditional_model_makes_what_is_asked_for(trained, name):
+    run = trained(name)
     three = run.samples(4, label=3)
     assert three.labels.tolist() == [3] * 4
     assert torch.equal(three.values, run.sample(4, label="3"))
     assert not torch.equal(three.values, run.sample(4, label=4))
     assert run.samples(12).labels.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]
+
+
+@pytest.mark.parametrize("conditioning", ["concatenation", "batch-norm"])
+def test_samples_of_a_class_are_the_same_however_they_are_asked_for(tiny, tmp_path, conditioning):
+    """Standing statistics are those of all classes."""
+    run = zerosum.train(**tiny("cgan", conditioning=conditioning), out=tmp_path / "run")
+    assert torch.equal(run.sample(14)[3::10], zerosum.sample(run, 14, label=3)[3::10])
+
+
+def test_a_code_is_asked_for_like_a_class(trained):
+    run = trained("infogan")
+    three = run.samples(4, label=3)
+    assert three.labels is None  # a code is no class
+    assert not torch.equal(three.values, run.sample(4, label="4"))
+    with pytest.raises(zerosum.UserError, match="There is no class 10"):
+        run.sample(4, label=10)
+
+
+def test_the_critic_of_projection_is_normalised_throughout_and_its_generator_told_by_norms(tiny):
+    networks = game_of(tiny, "projection").networks
+    layers = (torch.nn.Conv2d, torch.nn.Linear, torch.nn.Embedding)
+    weights = [m for m in networks["D"].modules() if isinstance(m, layers)]
+    assert len(weights) == sum(isinstance(m, SpectralNorm) for m in networks["D"].modules())
+    assert isinstance(networks["G"], NormConditionedGenerator)
+    assert any(isinstance(m, torch.nn.Embedding) for m in networks["D"].modules())
+
+
+def test_classifiers_that_were_learned_can_be_asked(trained, tmp_path):
+    for name in ("acgan", "sgan"):
+        run = trained(name)
+        found = zerosum.classify(run, out=tmp_path / "classes.csv")
+        assert found.accuracy == pytest.approx(run.log[-1]["accuracy/held_out"])
+        torch.testing.assert_close(found.probabilities.sum(1), torch.ones(len(found.labels)))
+        lines = (tmp_path / "classes.csv").read_text().splitlines()
+        assert lines[0] == "sample,class,0,1,2,3,4,5,6,7,8,9"
+        assert len(lines) == len(found.labels) + 1
+        elsewhere = zerosum.classify(run, "digits")
+        assert len(elsewhere.labels) == 1797
+        assert zerosum.classify(run, torch.rand(5, 1, 16, 16)).accuracy is None
+    with pytest.raises(zerosum.UserError, match="has learned no classifier: cgan trains none"):
+        zerosum.classify(trained("cgan"))
+
+
+def test_few_labels_are_really_few(tiny):
+    setup = settle("sgan", "digits", {"resolution": "16", "width": 4, "labelled_per_class": 3})
+    source = setup.plan().source(setup.data.train, Draw(0, "source"))
+    assert len(source.known) == 30
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "message"),
+    [
+        ("digits", {"labelled_per_class": 500}, "labelled_per_class asks for 500"),
+        ("ring", {}, "needs labels, and the data has none"),
+        ("glyphs:sans-serif", {"resolution": "16"}, "needs one set of samples with labels"),
+    ],
+)
+def test_labels_that_are_missing_are_told_before_anything_is_written(data, options, message, tmp_path):
+    with pytest.raises(zerosum.UserError, match=message):
+        zerosum.train("sgan", data=data, width=4, **options, out=tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()

@@ -18,11 +18,13 @@ class Batch:
         real: samples of the space, `(n, *shape)`, float32 in the space's value range.
         label: class numbers, `(n,)`, int64.
         condition: what a sample is made from (a picture of the other domain …), `(n, …)`, float32.
+        code: numbers of the codes that are asked for, `(n,)`, int64; real samples have none.
     """
 
     real: Tensor
     label: Tensor | None = None
     condition: Tensor | None = None
+    code: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.real)

@@ -10,12 +10,15 @@ from zerosum.games.core import (
     Phase,
     Play,
     Player,
+    Replicated,
     Result,
     Sampler,
 )
 from zerosum.games.pair import Pair, Weighted, pair
+from zerosum.games.tricks import NO_TRICKS, Tricks
 
 __all__ = [
+    "NO_TRICKS",
     "PLAYS",
     "Controls",
     "Game",
@@ -26,8 +29,10 @@ __all__ = [
     "Phase",
     "Play",
     "Player",
+    "Replicated",
     "Result",
     "Sampler",
+    "Tricks",
     "Weighted",
     "pair",
 ]

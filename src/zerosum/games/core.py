@@ -77,7 +77,7 @@ class Phase:
     stream: str | None = None
 
 
-Given = Literal["number", "label", "condition", "real"]
+Given = Literal["number", "label", "code", "condition", "real"]
 
 
 @dataclass(frozen=True)
@@ -100,16 +100,23 @@ class Sampler:
     Args:
         make: `(networks, batch, draw) -> samples`, as many as the batch has rows. `batch.real` may have empty
             rows where `given` says that it is not looked at.
-        given: what of the batch is looked at: its `number` of rows, its `label`, its `condition` or its `real`.
+        given: what of the batch is looked at: its `number` of rows, its `label`, its `code`, its `condition` or its
+            `real`.
         latent: where samples are made from latents alone (and what is `given`); else None.
         score: `(networks, samples, batch) -> scores (n, …)`, what the critic says of samples, real or made; the
             batch as for `make`. None where nobody judges them.
+        codes: how many codes there are to ask for, where a `code` is given.
     """
 
     make: Callable[[Networks, Batch, Draw], Tensor]
     given: Given = "number"
     latent: Latent | None = None
     score: Callable[[Networks, Tensor, Batch], Tensor] | None = None
+    codes: int = 0
+
+
+class Replicated(nn.Module):
+    """State of a game that is the same on every process. Its buffers are empty until they are needed."""
 
 
 @dataclass
@@ -121,14 +128,16 @@ class Game:
         phases: in the order of play.
         samplers: by name; the first is the default.
         controls: names and initial values of the controls that the losses read.
+        classifier: `(networks, samples) -> logits (n, classes)`, where a player has learned to tell classes; else None.
         state: what else must resume. Its buffers are kept a row (or rows) a slot of the batch: their first
-            dimension is gathered over processes when saved and sliced when loaded.
+            dimension is gathered over processes when saved and sliced when loaded; but see `Replicated`.
     """
 
     players: dict[str, Player]
     phases: tuple[Phase, ...]
     samplers: dict[str, Sampler]
     controls: dict[str, float] = field(default_factory=dict)
+    classifier: Callable[[Networks, Tensor], Tensor] | None = None
     state: nn.ModuleDict = field(default_factory=nn.ModuleDict)
 
     @property

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from zerosum.data.core import Batch
 from zerosum.draw import Draw
 from zerosum.games.core import Controls, Game, Given, Latent, Loss, Networks, Phase, Player, Result, Sampler
+from zerosum.games.tricks import NEUTRAL, NO_TRICKS, Sight, Tricks, best, unrolled
 from zerosum.losses import Adversarial
 from zerosum.optimizers import Optimizer
 from zerosum.penalties import Penalty, Remember
@@ -49,6 +50,7 @@ class Pair:
         loss: of both players.
         penalties: of the critic.
         conditional: labels of the real batch go to both networks.
+        tricks: with which they play.
     """
 
     generator: nn.Module
@@ -57,35 +59,41 @@ class Pair:
     loss: Adversarial
     penalties: Sequence[Weighted] = ()
     conditional: bool = False
+    tricks: Tricks = NO_TRICKS
 
     def critic_loss(self, batch: Batch, draw: Draw, controls: Controls) -> Result:
-        """The adversarial loss and the penalties of every round."""
-        real, fake = batch.real, self._fakes(batch, draw)
-        terms = [term for term in self.penalties if term.every == 1]
+        """The adversarial loss, the penalties of every round that have a weight, and further terms."""
+        sight = self._sight(batch, draw, controls)
+        real, fake = sight.real, sight.fake
+        terms = [term for term in self.penalties if term.every == 1 and controls[term.name]]
         if terms:  # gradients with respect to samples share the scores' own pass
             real, fake = real.detach().requires_grad_(), fake.detach().requires_grad_()
         D = self._looking_at(batch, real, fake)
         adversarial = self.loss.critic(D(real), D(fake)).mean()
         values = {term.name: _penalty(term, D, real, fake, draw) * controls[term.name] for term in terms}
+        sight.scores_real = D(real)
+        values |= self.tricks.added("D", sight, controls)
         watch = {"d_real": self._belief(D(real)), "d_fake": self._belief(D(fake)), "value": -adversarial}
+        watch |= {name: told(D(real)) for name, told in self.tricks.watch.items()}
         return Result({"adversarial": adversarial} | values, watch)
 
     def lazy_loss(self, term: Weighted) -> Loss:
         """A penalty that is a phase of its own."""
 
         def loss(batch: Batch, draw: Draw, controls: Controls) -> Result:
-            real, fake = batch.real, self._fakes(batch, draw)
+            sight = self._sight(batch, draw, controls)
             weight = term.every * controls[term.name]
-            return Result({term.name: weight * _penalty(term, self._looking_at(batch), real, fake, draw)})
+            return Result({term.name: weight * _penalty(term, self._looking_at(batch), sight.real, sight.fake, draw)})
 
         return loss
 
     def generator_loss(self, batch: Batch, draw: Draw, controls: Controls) -> Result:
-        """The generator's side of the adversarial loss."""
-        fake = self._fakes(batch, draw)
-        D = self._looking_at(batch, batch.real, fake) if self.loss.paired else self._looking_at(batch)
-        scores_real = D(batch.real) if self.loss.paired else None
-        return Result({"adversarial": self.loss.generator(D(fake), scores_real).mean()})
+        """The generator's side of the adversarial loss, and further terms."""
+        sight = self._sight(batch, draw, controls)
+        scores, scores_real = self._judged(sight, int(controls.get("unrolled", 0)))
+        losses, share = self.loss.generator(scores, scores_real), controls.get("top_k", NEUTRAL["top_k"])
+        adversarial = best(losses, scores, share) if share < NEUTRAL["top_k"] else losses.mean()
+        return Result({"adversarial": adversarial} | self.tricks.added("G", sight, controls))
 
     def from_latent(self, networks: Networks, z: Tensor, batch: Batch) -> Tensor:
         """Samples of given latents."""
@@ -97,14 +105,42 @@ class Pair:
         return self.from_latent(networks, self.prior(len(batch), draw), batch)
 
     def score(self, networks: Networks, samples: Tensor, batch: Batch) -> Tensor:
-        """What the critic says of samples."""
-        scores: Tensor = networks["D"](samples, *self._given(batch))
-        return scores
+        """What the critic says of samples; where it is shown packs, of the pack that a sample is in."""
+        packing = self.tricks.packing
+        scores: Tensor = networks["D"](packing.join(packing.fill(samples)), *self._given(batch))
+        return packing.spread(scores, len(samples))
 
     def sampler(self) -> Sampler:
         """How samples are made, and judged."""
         given: Given = "label" if self.conditional else "number"
         return Sampler(self.sample, given, Latent(self.prior, self.from_latent), self.score)
+
+    def _sight(self, batch: Batch, draw: Draw, controls: Controls) -> Sight:
+        return Sight(
+            batch,
+            draw,
+            prior=self.prior,
+            make=lambda z: self.from_latent({"G": self.generator}, z, batch),
+            see=lambda samples, own: self.tricks.see(samples, own, controls),
+            critic=self.critic,
+            given=self._given(batch),
+        )
+
+    def _judged(self, sight: Sight, steps: int) -> tuple[Tensor, Tensor | None]:
+        """Scores of generated and, where the loss compares, of real samples by the critic, `steps` steps ahead."""
+        samples = (sight.real, sight.fake) if self.loss.paired else ()
+        D = self._ahead(sight, steps) if steps else self._looking_at(sight.batch, *samples)
+        return D(sight.fake), D(sight.real) if self.loss.paired else None
+
+    def _ahead(self, sight: Sight, steps: int) -> Callable[[Tensor], Tensor]:
+        """The critic after `steps` steps that lower its side of the adversarial loss on these samples."""
+
+        def loss(judge: Callable[..., Tensor]) -> Tensor:
+            scores = (judge(samples, *sight.given) for samples in (sight.real, sight.fake))
+            return self.loss.critic(*scores).mean()
+
+        judge = unrolled(self.critic, loss, steps=steps, rate=self.tricks.unrolled_rate)
+        return lambda samples: judge(samples, *sight.given)
 
     def _fakes(self, batch: Batch, draw: Draw) -> Tensor:
         return self.from_latent({"G": self.generator}, self.prior(len(batch), draw), batch)
@@ -142,6 +178,8 @@ def pair(
     constrain: Callable[[nn.Module], None] | None = None,
     critic_steps: Steps[int] = Steps((1,)),
     conditional: bool = False,
+    losses: Callable[..., Pair] = Pair,
+    tricks: Tricks = NO_TRICKS,
 ) -> Game:
     """The game of one generator and one critic.
 
@@ -151,9 +189,17 @@ def pair(
         critic_optimizer: of the critic.
         constrain: a projection of the critic after each of its steps.
         critic_steps: steps of the critic to one of the generator; every step sees fresh samples.
+        losses: what makes the losses of these arguments: `Pair`, or a pair with further terms.
+        tricks: with which they play.
     """
-    losses = Pair(
-        generator=generator, critic=critic, prior=prior, loss=loss, penalties=penalties, conditional=conditional
+    played = losses(
+        generator=generator,
+        critic=critic,
+        prior=prior,
+        loss=loss,
+        penalties=penalties,
+        conditional=conditional,
+        tricks=tricks,
     )
     lazy = [term for term in penalties if term.every > 1]
     critic_optimizer = (critic_optimizer or optimizer).lazily(*(term.every for term in lazy))
@@ -163,10 +209,11 @@ def pair(
             "G": Player(nn.ModuleDict({"G": generator}), optimizer, averaged=True),
         },
         phases=(
-            Phase("D", ("D",), losses.critic_loss, repeats=critic_steps),
-            *(Phase(f"D_{term.name}", ("D",), losses.lazy_loss(term), every=term.every) for term in lazy),
-            Phase("G", ("G",), losses.generator_loss),
+            Phase("D", ("D",), played.critic_loss, repeats=critic_steps),
+            *(Phase(f"D_{term.name}", ("D",), played.lazy_loss(term), every=term.every) for term in lazy),
+            Phase("G", ("G",), played.generator_loss),
         ),
-        samplers={"samples": losses.sampler()},
-        controls={term.name: term.weight for term in penalties},
+        samplers={"samples": played.sampler()},
+        controls={term.name: term.weight for term in penalties} | dict(tricks.controls),
+        state=nn.ModuleDict(dict(tricks.state)),
     )

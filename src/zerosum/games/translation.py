@@ -32,21 +32,21 @@ class ImagePool(nn.Module):
 
     images: Tensor
     filled: Tensor
+    newest: Tensor
 
     def __init__(self, batch_size: int, capacity: int, shape: tuple[int, ...]) -> None:
         super().__init__()
         self.register_buffer("images", torch.zeros(batch_size, capacity, *shape))
         self.register_buffer("filled", torch.zeros(batch_size, dtype=torch.int64))
-        self.newest: Tensor | None = None
+        self.register_buffer("newest", torch.zeros(batch_size, *shape), persistent=False)  # lives for a round
 
     def push(self, pictures: Tensor) -> None:
         """Hand in the pictures `(n, *shape)` that the next query is about."""
-        self.newest = pictures.detach().float()
+        self.newest.copy_(pictures.detach())
 
     def query(self, draw: Draw) -> Tensor:
         """Pictures to show to a critic, `(n, *shape)`."""
         new, slots = self.newest, torch.arange(len(self.images), device=self.images.device)
-        assert new is not None, "push comes before query"
         capacity = self.images.shape[1]
         full = self.filled >= capacity
         place = torch.where(full, draw.integers(capacity, len(slots)), self.filled.clamp(max=capacity - 1))

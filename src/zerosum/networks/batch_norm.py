@@ -1,9 +1,10 @@
 """Batch normalisation that means the same on one process and on many."""
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+from zerosum.collectives import sum_over_processes, world_size
 
 
 class BatchNorm(_BatchNorm):
@@ -21,7 +22,7 @@ class BatchNorm(_BatchNorm):
 
     def forward(self, input: Tensor) -> Tensor:
         """`(n, channels, …)` to the same shape and type."""
-        if not self.training or _world() == 1:
+        if not self.training or world_size() == 1:
             return super().forward(input)
         x = input.to(torch.promote_types(input.dtype, torch.float32))
         mean, variance, count = self._global_statistics(x)
@@ -37,9 +38,9 @@ class BatchNorm(_BatchNorm):
         """Mean and biased variance a channel, and the values behind each; two passes, for E[x²] - E[x]² cancels."""
         dims = [dim for dim in range(x.ndim) if dim != 1]
         mine = x.new_full((1,), x.numel() / x.shape[1])
-        sums = _sum_over_processes(torch.cat([x.sum(dims), mine]))
+        sums = sum_over_processes(torch.cat([x.sum(dims), mine]))
         mean, count = sums[:-1] / sums[-1], sums[-1].detach()
-        variance = _sum_over_processes((x - _by_channel(mean, x)).square().sum(dims)) / count
+        variance = sum_over_processes((x - _by_channel(mean, x)).square().sum(dims)) / count
         return mean, variance, count
 
     @torch.no_grad()
@@ -69,29 +70,6 @@ def convert_batch_norm(module: nn.Module) -> nn.Module:
         if type(layer) in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm):
             layer.__class__ = BatchNorm  # it adds no attribute to what they have in common
     return module
-
-
-class _Sum(torch.autograd.Function):
-    """The sum over all processes; its derivative is the same sum of the derivatives, hence any order works."""
-
-    @staticmethod
-    def forward(ctx: object, x: Tensor) -> Tensor:
-        total = x.clone(memory_format=torch.contiguous_format)
-        dist.all_reduce(total)
-        return total
-
-    @staticmethod
-    def backward(ctx: object, gradient: Tensor) -> Tensor:
-        return _sum_over_processes(gradient)
-
-
-def _sum_over_processes(x: Tensor) -> Tensor:
-    total: Tensor = _Sum.apply(x)  # type: ignore[no-untyped-call]
-    return total
-
-
-def _world() -> int:
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def _by_channel(values: Tensor, like: Tensor) -> Tensor:

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from zerosum.networks.minibatch import MixesSamples
+
 
 class Critic(nn.Module):
     """A body that turns samples into features, and a linear head that scores them.
@@ -26,7 +28,15 @@ class Critic(nn.Module):
     @property
     def independent(self) -> bool:
         """Whether no sample's score depends on the other samples of its batch."""
-        return not any(isinstance(module, _BatchNorm) for module in self.modules())
+        return not any(isinstance(module, _BatchNorm | MixesSamples) for module in self.modules())
+
+    def add(self, layer: MixesSamples) -> None:
+        """Put a layer behind the body; what the head has learnt of the features it knows stays."""
+        head = nn.Linear(self.size + layer.added, 1)
+        with torch.no_grad():
+            head.weight[:, : self.size] = self.head.weight
+            head.bias.copy_(self.head.bias)
+        self.body, self.head = nn.Sequential(self.body, layer), head
 
     def features(self, x: Tensor) -> Tensor:
         """What the head looks at, `(n, size)`."""

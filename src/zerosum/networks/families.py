@@ -8,13 +8,17 @@ from torch import nn
 
 from zerosum.errors import UserError, choose
 from zerosum.networks import dcgan, mlp, points, resnet
-from zerosum.networks.conditioning import ConditionalCritic, ConditionalGenerator, ProjectionCritic
+from zerosum.networks.classifying import ClassifyingCritic
+from zerosum.networks.conditional_norm import NormConditionedGenerator
+from zerosum.networks.conditioning import ConditionalCritic, ConditionalGenerator, OneHotGenerator, ProjectionCritic
 from zerosum.networks.critic import Critic
+from zerosum.networks.minibatch import minibatch_layer
 from zerosum.spaces import Space
 
 NetworkName = Literal["auto", "mlp", "points", "dcgan", "resnet", "smooth"]
 NormName = Literal["auto", "batch", "layer", "none"]
-Judging = Literal["concatenation", "projection"]
+Judging = Literal["concatenation", "projection", "classification"]
+Conditioning = Literal["embedding", "concatenation", "batch-norm"]
 
 
 @dataclass(frozen=True)
@@ -74,13 +78,19 @@ def build_generator(name: str, space: Space, *, latent: int, width: int | None =
     return chosen.generator(space, latent=latent, width=width, norm=norm)
 
 
-def build_critic(name: str, space: Space, *, width: int | None = None, norm: str = "auto") -> Critic:
+def build_critic(
+    name: str, space: Space, *, width: int | None = None, norm: str = "auto", minibatch: str = "none"
+) -> Critic:
     """A critic `D(x)`, samples of the space to scores `(n,)`; arguments and errors as of `build`."""
     chosen = family(name, space)
     width = chosen.width if width is None else width
     _at_least_one(width=width)
     norms = {"auto": chosen.critic_norm, "batch": "batch", "layer": "layer", "none": "none"}
-    return chosen.critic(space, width=width, norm=_norm("critic", norm, norms))
+    critic = chosen.critic(space, width=width, norm=_norm("critic", norm, norms))
+    layer = minibatch_layer(minibatch, critic.size)
+    if layer is not None:
+        critic.add(layer)
+    return critic
 
 
 def build(
@@ -91,6 +101,8 @@ def build(
     width: int | None = None,
     generator_norm: str = "auto",
     critic_norm: str = "auto",
+    minibatch: str = "none",
+    pac: int = 1,
 ) -> tuple[nn.Module, Critic]:
     """A generator `G(z)` and a critic `D(x)` for the space.
 
@@ -101,14 +113,47 @@ def build(
         width: of both networks; the family's own by default.
         generator_norm: `batch`, `none`, or `auto` for the family's own.
         critic_norm: `batch`, `layer`, `none`, or `auto` for the family's own.
+        minibatch: layer of the critic that looks at the whole batch (`zerosum.networks.minibatch`), or `none`.
+        pac: samples that the critic is shown as one, joined along their first dimension.
 
     Raises:
-        UserError: no such family or normalisation, a number below 1, or a space the family cannot have.
+        UserError: no such family, normalisation or layer, a number below 1, or a space the family cannot have.
     """
+    _at_least_one(pac=pac)
+    packs = replace(space, shape=(pac * space.shape[0], *space.shape[1:]))
     return (
         build_generator(name, space, latent=latent, width=width, norm=generator_norm),
-        build_critic(name, space, width=width, norm=critic_norm),
+        build_critic(name, packs, width=width, norm=critic_norm, minibatch=minibatch),
     )
+
+
+def build_conditional_generator(
+    name: str,
+    space: Space,
+    *,
+    latent: int,
+    classes: int,
+    embedding: int = 16,
+    conditioning: str = "embedding",
+    width: int | None = None,
+    norm: str = "auto",
+) -> nn.Module:
+    """A generator `G(z, label)`; arguments and errors as of `build_conditional`."""
+    _at_least_one(latent=latent, classes=classes, embedding=embedding)
+    choose("conditioning", conditioning, dict.fromkeys(get_args(Conditioning)))
+
+    def network(beside: int = 0, norm: str = norm) -> nn.Module:
+        return build_generator(name, space, latent=latent + beside, width=width, norm=norm)
+
+    if conditioning == "embedding":
+        return ConditionalGenerator(network(embedding), classes=classes, embedding=embedding)
+    if conditioning == "concatenation":
+        return OneHotGenerator(network(classes), classes=classes)
+    if norm == "none":
+        raise UserError(
+            "Conditioning 'batch-norm' needs a generator with batch normalisation, not generator norm 'none'."
+        )
+    return NormConditionedGenerator(network(norm="batch"), classes=classes)
 
 
 def build_conditional(
@@ -119,11 +164,13 @@ def build_conditional(
     classes: int,
     embedding: int = 16,
     judging: str = "concatenation",
+    conditioning: str = "embedding",
     width: int | None = None,
     generator_norm: str = "auto",
     critic_norm: str = "auto",
-) -> tuple[ConditionalGenerator, nn.Module]:
-    """A generator `G(z, label)`, the label's embedding beside its latent, and a critic `D(x, label)`.
+    minibatch: str = "none",
+) -> tuple[nn.Module, nn.Module]:
+    """A generator `G(z, label)` and a critic `D(x, label)`.
 
     Args:
         name: as in `build`, like the next two.
@@ -131,22 +178,36 @@ def build_conditional(
         latent: dimensions of the latent, without the label's.
         classes: how many there are.
         embedding: dimensions of the label's embedding beside a latent or a sample.
-        judging: how the critic is told the label: by `concatenation` (Mirza 2014) or `projection` (Miyato 2018).
+        judging: how the critic is told the label: by `concatenation` (Mirza 2014) or `projection` (Miyato 2018); or it
+            is not told and learns to tell it: `classification` (Odena 2017).
+        conditioning: how the generator is told the label: by an `embedding` or by `concatenation` of a one-hot vector
+            beside the latent, or by `batch-norm`, whose gains and biases are the class's; any family then has some.
         width: as in `build`, like the normalisations.
         generator_norm: see `width`.
         critic_norm: see `width`.
+        minibatch: as in `build`.
 
     Raises:
-        UserError: as `build`.
+        UserError: as `build`; no such conditioning or way of judging.
     """
-    _at_least_one(latent=latent, classes=classes, embedding=embedding)
-    generator = build_generator(name, space, latent=latent + embedding, width=width, norm=generator_norm)
-    told = ConditionalGenerator(generator, classes=classes, embedding=embedding)
-    if choose("way of judging", judging, dict.fromkeys(get_args(Judging), judging)) == "projection":
-        return told, ProjectionCritic(build_critic(name, space, width=width, norm=critic_norm), classes=classes)
-    beside = replace(space, shape=(space.shape[0] + embedding, *space.shape[1:]))
-    critic = build_critic(name, beside, width=width, norm=critic_norm)
-    return told, ConditionalCritic(critic, classes=classes, embedding=embedding)
+    generator = build_conditional_generator(
+        name,
+        space,
+        latent=latent,
+        classes=classes,
+        embedding=embedding,
+        conditioning=conditioning,
+        width=width,
+        norm=generator_norm,
+    )
+    choose("way of judging", judging, dict.fromkeys(get_args(Judging)))
+    if judging == "concatenation":
+        beside = replace(space, shape=(space.shape[0] + embedding, *space.shape[1:]))
+        critic = build_critic(name, beside, width=width, norm=critic_norm, minibatch=minibatch)
+        return generator, ConditionalCritic(critic, classes=classes, embedding=embedding)
+    critic = build_critic(name, space, width=width, norm=critic_norm, minibatch=minibatch)
+    kind = ProjectionCritic if judging == "projection" else ClassifyingCritic
+    return generator, kind(critic, classes=classes)
 
 
 def _norm(player: str, name: str, norms: dict[str, str]) -> str:

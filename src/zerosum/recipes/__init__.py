@@ -14,8 +14,15 @@ RECIPES: dict[str, str] = {
     "dragan": "gradient penalty around the data (Kodali 2017)",
     "r3gan": "relativistic pairing with R1 and R2 (Huang 2024)",
     "cgan": "conditional on labels (Mirza 2014)",
+    "acgan": "the critic learns to tell the class (Odena 2017)",
+    "projection": "the critic projects on the label, hinge loss, conditional BatchNorm (Miyato 2018)",
+    "infogan": "codes that samples can be read by, without labels (Chen 2016)",
+    "sgan": "a classifier from few labels and many samples (Salimans 2016)",
     "cyclegan": "translation between two domains without pairs (Zhu 2017)",
 }
+
+AUTO = "auto"
+"""Stands for the recipe and the sizes that suit the data and the device, with the doctor treating."""
 
 
 def names() -> dict[str, str]:

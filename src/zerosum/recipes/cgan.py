@@ -6,13 +6,13 @@ its class, under R1 and R2 (Huang 2024), by a critic that projects its features 
 `--loss non-saturating --gamma 0 --judging concatenation` is the paper's.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from zerosum.games import Weighted
 from zerosum.losses import AdversarialName
-from zerosum.networks import Judging
+from zerosum.networks import Conditioning
 from zerosum.penalties.gradient import r1, r2
-from zerosum.recipes.groups import Networks, Play, Rivalry
+from zerosum.recipes.groups import Networks, Play, Rivalry, Tricks
 from zerosum.recipes.options import Opt
 from zerosum.recipes.pairs import pair_plan
 from zerosum.spaces import Space
@@ -23,11 +23,15 @@ def cgan(
     space: Space,
     *,
     loss: Annotated[AdversarialName, Opt("Of both players.")] = "relativistic",
-    judging: Annotated[Judging, Opt("How the critic is told the label.")] = "projection",
+    conditioning: Annotated[Conditioning, Opt("How the generator is told the label.")] = "embedding",
+    judging: Annotated[Literal["concatenation", "projection"], Opt("How the critic is told the label.")] = (
+        "projection"
+    ),
     gamma: Annotated[float, Opt("Weight of R1 and R2; each counts gamma / 2.", 0, 1e6)] = 1.0,
     networks: Networks = Networks(width=32),
     play: Play = Play(batch_size=32, length_samples=80_000, lr=1e-3, lr_decay="linear", betas=(0.0, 0.99)),
     rivalry: Rivalry = Rivalry(),
+    tricks: Tricks = Tricks(),
 ) -> Plan:
     """Labels as a further input of generator and critic (Mirza 2014)."""
     penalties = [Weighted("r1", r1, gamma / 2), Weighted("r2", r2, gamma / 2)] if gamma else []
@@ -36,8 +40,10 @@ def cgan(
         networks=networks,
         play=play,
         rivalry=rivalry,
+        tricks=tricks,
         loss=loss,
         penalties=penalties,
         critic_norm="none",
         judging=judging,
+        conditioning=conditioning,
     )

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from zerosum.games import Weighted
 from zerosum.penalties.gradient import dragan as dragan_penalty
-from zerosum.recipes.groups import Networks, Play, Rivalry
+from zerosum.recipes.groups import Networks, Play, Rivalry, SlopeTricks
 from zerosum.recipes.options import Opt
 from zerosum.recipes.pairs import pair_plan
 from zerosum.spaces import Space
@@ -18,6 +18,7 @@ def dragan(
     networks: Networks = Networks(),
     play: Play = Play(),
     rivalry: Rivalry = Rivalry(),
+    tricks: SlopeTricks = SlopeTricks(),
 ) -> Plan:
     """Non-saturating loss, slope 1 near the data with weight 10 (Kodali 2017)."""
     return pair_plan(
@@ -25,6 +26,7 @@ def dragan(
         networks=networks,
         play=play,
         rivalry=rivalry,
+        tricks=tricks,
         loss="non-saturating",
         penalties=[Weighted("dragan", dragan_penalty, dragan_weight)],
         critic_norm="none",

@@ -6,7 +6,7 @@ raises log D(G(z)) instead (Goodfellow 2014, equation 1 and section 3).
 
 from typing import Annotated, Literal
 
-from zerosum.recipes.groups import Networks, Play, Rivalry
+from zerosum.recipes.groups import Networks, Play, Rivalry, SlopeTricks
 from zerosum.recipes.options import Opt
 from zerosum.recipes.pairs import pair_plan
 from zerosum.spaces import Space
@@ -20,8 +20,16 @@ def gan(
     networks: Networks = Networks(network="mlp"),
     play: Play = Play(),
     rivalry: Rivalry = Rivalry(),
+    tricks: SlopeTricks = SlopeTricks(),
 ) -> Plan:
     """Two multilayer perceptrons, Adam(2e-4, 0.5, 0.999) (Goodfellow 2014)."""
     return pair_plan(
-        space, networks=networks, play=play, rivalry=rivalry, loss=loss, generator_norm="none", critic_norm="none"
+        space,
+        networks=networks,
+        play=play,
+        rivalry=rivalry,
+        tricks=tricks,
+        loss=loss,
+        generator_norm="none",
+        critic_norm="none",
     )

@@ -6,9 +6,11 @@ from typing import Annotated
 
 from torch import nn
 
+from zerosum.data.differentiable import PolicyName
 from zerosum.errors import choose
 from zerosum.games import PLAYS, Game
 from zerosum.networks import NetworkName, family
+from zerosum.networks.minibatch import MinibatchName
 from zerosum.optimizers import Optimizer, OptimizerName
 from zerosum.priors import Prior, PriorName, prior
 from zerosum.recipes.options import Opt
@@ -110,3 +112,39 @@ class Networks:
     def preferring(self, name: NetworkName) -> "Networks":
         """The same with `auto` settled."""
         return replace(self, network=name) if self.network == "auto" else self
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tricks:
+    """Tricks that any pair can be played with. Numbers that are weights, shares or deviations are controls."""
+
+    instance_noise: Annotated[float, Opt("Deviation of noise on all that the critic sees; falls to 0.", 0, 100)] = 0.0
+    label_smoothing: Annotated[float, Opt("Real samples have the target 1 minus this.", 0, 0.5)] = 0.0
+    feature_matching: Annotated[float, Opt("Weight of matching the critic's mean features.", 0, 1e6)] = 0.0
+    mode_seeking: Annotated[float, Opt("Weight of unlike samples for unlike latents.", 0, 1e6)] = 0.0
+    historical_averaging: Annotated[float, Opt("Weight of nearness to a player's own past.", 0, 1e6)] = 0.0
+    top_k: Annotated[float, Opt("Share of generated samples that teach G, those D takes for most real.", 0.01, 1)] = 1.0
+    anneal: Annotated[float, Opt("Share of the length over which noise and top-k's share fall.", 1e-6, 1)] = 1.0
+    unrolled: Annotated[int, Opt("Steps of the critic that the generator looks ahead.", 0, 100)] = 0
+    unrolled_lr: Annotated[float, Opt("Size of these steps, which are plain gradient steps.", 0, 100)] = 0.1
+    pac: Annotated[int, Opt("Samples that the critic is shown as one.", 1, 64)] = 1
+    minibatch: Annotated[MinibatchName, Opt("Layer of the critic that looks at the whole batch.")] = "none"
+    augment: Annotated[float, Opt("Probability of varying what the critic sees; at first, with a target.", 0, 1)] = 0.0
+    augment_policy: Annotated[PolicyName, Opt("How it is varied.")] = "diffaugment"
+    augment_target: Annotated[
+        float | None, Opt("Mean sign of real scores that the probability is led by; none: it stays.", 0, 1)
+    ] = None
+    augment_rise_samples: Annotated[
+        int | None, Opt("Samples in which it may rise by 1; by default half the length, at most 500,000.", 1)
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlopeTricks(Tricks):
+    """The same for recipes whose own loss has neither R1 nor R2."""
+
+    r1: Annotated[float, Opt("Weight of the squared slope at real samples (gamma / 2).", 0, 1e6)] = 0.0
+    r2: Annotated[float, Opt("Weight of the squared slope at generated samples (gamma / 2).", 0, 1e6)] = 0.0
+    slope_begin: Annotated[
+        float, Opt("Times their weight that R1 and R2 fall from; `anneal` says how long.", 1, 1e6)
+    ] = 1.0

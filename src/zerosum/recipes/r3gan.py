@@ -8,7 +8,7 @@ from typing import Annotated
 
 from zerosum.games import Weighted
 from zerosum.penalties.gradient import r1, r2
-from zerosum.recipes.groups import Networks, Play, Rivalry
+from zerosum.recipes.groups import Networks, Play, Rivalry, Tricks
 from zerosum.recipes.options import Opt, suited
 from zerosum.recipes.pairs import pair_plan
 from zerosum.schedules import Fall
@@ -17,11 +17,12 @@ from zerosum.training.plan import Plan
 
 POINTS = {
     "lr": 1e-3,
+    "lr_decay": "cosine",
     "decay_begin": 0.0,
     "batch_size": 256,
     "length_samples": 7_168_000,
     "gamma": 1.6e-3,
-    "gamma_begin": 0.064,
+    "gamma_begin": 0.032,
     "burn_in": 0.8,
 }
 
@@ -41,6 +42,7 @@ def r3gan(
     networks: Networks = Networks(),
     play: Play = Play(batch_size=32, length_samples=145_000, lr=2e-3, lr_decay="linear", betas=(0.0, 0.99)),
     rivalry: Rivalry = Rivalry(),
+    tricks: Tricks = Tricks(),
 ) -> Plan:
     """Relativistic pairing with R1 and R2 every round (Huang 2024).
 
@@ -59,6 +61,7 @@ def r3gan(
         networks=networks if isinstance(space, Points) else networks.preferring("smooth"),
         play=play,
         rivalry=rivalry,
+        tricks=tricks,
         loss="relativistic",
         penalties=[Weighted("r1", r1, half, penalty_every), Weighted("r2", r2, half, penalty_every)],
         critic_norm="none",

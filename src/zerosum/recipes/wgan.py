@@ -4,7 +4,7 @@ from functools import partial
 from typing import Annotated
 
 from zerosum.penalties import clip_weights
-from zerosum.recipes.groups import Networks, Play, Rivalry
+from zerosum.recipes.groups import Networks, Play, Rivalry, SlopeTricks
 from zerosum.recipes.options import Opt
 from zerosum.recipes.pairs import pair_plan
 from zerosum.spaces import Space
@@ -18,6 +18,7 @@ def wgan(
     networks: Networks = Networks(),
     play: Play = Play(lr=5e-5, optimizer="rmsprop"),
     rivalry: Rivalry = Rivalry(critic_steps="5"),
+    tricks: SlopeTricks = SlopeTricks(),
 ) -> Plan:
     """Weight clipping at 0.01, RMSProp(5e-5), five critic steps (Arjovsky 2017, algorithm 1)."""
     return pair_plan(
@@ -25,6 +26,7 @@ def wgan(
         networks=networks,
         play=play,
         rivalry=rivalry,
+        tricks=tricks,
         loss="wasserstein",
         constrain=partial(clip_weights, bound=clip),
     )

@@ -1,10 +1,13 @@
 """A plan: a game and how it is to be played."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from zerosum.data.core import Source
+from zerosum.draw import Draw
 from zerosum.games import Game
 from zerosum.schedules import Steps
+from zerosum.training.observers import Observer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,12 +21,14 @@ class Plan:
         learning_rate: samples seen -> factor on every player's own learning rate.
         pace: name of a control -> (samples seen -> factor on it); the control keeps the value it was set to, losses see
             the product.
+        source: training samples and a draw of the run -> what is dealt to the players: by default all as they are.
         order: samples seen -> name of the way the moves are made (`zerosum.games.PLAYS`).
         ema_half_life_samples: after so many samples a weight counts half in the average; 0 averages nothing.
         ema_rampup: the half-life is at most this share of the samples seen, so that the average forgets the start.
         report_every_samples: between two lines of the log.
         snapshot_every_samples: between two pictures of samples.
         checkpoint_every_samples: between two checkpoints.
+        feedback: rules that set controls by what they observe, called before the user's observers.
     """
 
     game: Game
@@ -31,12 +36,14 @@ class Plan:
     length_samples: int
     learning_rate: Callable[[int], float] = field(default=lambda samples_seen: 1.0)
     pace: Mapping[str, Callable[[int], float]] = field(default_factory=dict)
+    source: Callable[[Source, Draw], Source] = field(default=lambda train, draw: train)
     order: Callable[[int], str] = Steps(("critic-first",))
     ema_half_life_samples: float = 10_000.0
     ema_rampup: float = 0.05
     report_every_samples: int = 1_000
     snapshot_every_samples: int = 10_000
     checkpoint_every_samples: int = 20_000
+    feedback: Sequence[Observer] = ()
 
     def in_force(self, controls: Mapping[str, float], samples_seen: int) -> dict[str, float]:
         """The controls as losses see them when so many samples have been seen."""

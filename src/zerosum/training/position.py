@@ -8,7 +8,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from zerosum.errors import UserError
-from zerosum.games import Game
+from zerosum.games import Game, Replicated
 from zerosum.networks import convert_batch_norm
 from zerosum.training import optimizer_state
 from zerosum.training.averaging import Average, tensors_of
@@ -53,7 +53,9 @@ class Position:
         for name, mover in self.movers.items():
             exported = optimizer_state.export(mover.optimizer, mover.names)
             training |= {f"optimizer/{name}/{key}": value for key, value in exported.items()}
-        training |= {f"state/{key}": self._gathered(value) for key, value in self.game.state.state_dict().items()}
+        rows, whole = state_of(self.game)
+        training |= {f"state/{key}": self._gathered(value) for key, value in rows.items()}
+        training |= {f"state/{key}": value for key, value in whole.items() if value.numel()}
         return Checkpoint(model, training, self._record())
 
     def take_up(self, checkpoint: Checkpoint) -> None:
@@ -68,7 +70,10 @@ class Position:
         put(self.average.state(), part(checkpoint.model, "averaged/"))
         for name, mover in self.movers.items():
             optimizer_state.restore(mover.optimizer, mover.names, part(training, f"optimizer/{name}/"))
-        put(self.game.state.state_dict(), {key: self._mine(v) for key, v in part(training, "state/").items()})
+        rows, whole = state_of(self.game)
+        state_then = part(training, "state/")
+        put(rows, {key: self._mine(value) for key, value in state_then.items() if key in rows})
+        replace_buffers(self.game.state, {key: state_then.get(key, value.new_empty(0)) for key, value in whole.items()})
         self.samples_seen, self.seconds, self.best = state["samples_seen"], state["seconds"], state["best"]
         self.values = state["values"]
         self.controls.clear()
@@ -102,10 +107,24 @@ def place(game: Game, fabric: Fabric, layout: torch.memory_format) -> None:
             convert_batch_norm(player.networks)  # statistics of the global batch
         player.networks.to(device=fabric.device, memory_format=layout)  # type: ignore[call-overload]
         player.networks.train()
-    for module in game.state.modules():
-        for name, rows in list(module.named_buffers(recurse=False)):
-            mine = rows.chunk(fabric.world_size)[fabric.global_rank].clone()
-            setattr(module, name, mine.to(fabric.device))
+    rows, whole = state_of(game, dict(game.state.named_buffers()))  # also what no checkpoint holds
+    mine = {key: value.chunk(fabric.world_size)[fabric.global_rank] for key, value in rows.items()}
+    replace_buffers(game.state, {key: value.to(fabric.device) for key, value in (mine | whole).items()})
+
+
+def state_of(game: Game, buffers: Mapping[str, Tensor] | None = None) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """A game's state by name: what has rows for the slots of the batch, and what is the same on every process."""
+    found = game.state.state_dict() if buffers is None else dict(buffers)
+    owners = {key: game.state.get_submodule(key.rpartition(".")[0]) for key in found}
+    whole = {key: value for key, value in found.items() if isinstance(owners[key], Replicated)}
+    return {key: value for key, value in found.items() if key not in whole}, whole
+
+
+def replace_buffers(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Put copies of tensors into the place of buffers, which take their shapes."""
+    for key, value in tensors.items():
+        owner, _, name = key.rpartition(".")
+        setattr(module.get_submodule(owner), name, value.clone())
 
 
 def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

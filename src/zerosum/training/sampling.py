@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,6 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from zerosum.data.core import Batch, Source
 from zerosum.draw import Draw
 from zerosum.games import Game, Networks, Sampler
-from zerosum.games.core import Given
 
 CHUNK = 250  # samples made at a time
 STANDING_CHUNKS = 4  # chunks that BatchNorm statistics are taken over
@@ -19,36 +18,36 @@ STANDING_CHUNKS = 4  # chunks that BatchNorm statistics are taken over
 
 @dataclass(frozen=True)
 class Requests:
-    """What samplers are asked for: how many, of which class, made from which held-out samples.
+    """What samplers are asked for: how many, of which class or code, made from which held-out samples.
 
     Args:
         classes: how many classes the space has.
         source: where conditions come from; None where there are none.
-        label: one class for all; None goes through the classes in turn.
+        label: one class (or code) for all; None goes through them in turn.
     """
 
     classes: int = 0
     source: Source | None = None
     label: int | None = None
 
-    def batch(self, given: Given, start: int, n: int, draw: Draw) -> Batch:
-        """Requests number `start … start + n`."""
+    def batch(self, sampler: Sampler, start: int, n: int, draw: Draw) -> Batch:
+        """Requests number `start … start + n` to a sampler."""
         places = torch.arange(start, start + n)
-        if given in ("condition", "real"):
+        if sampler.given in ("condition", "real"):
             assert self.source is not None
             return self.source.batch(places % (self.source.size or start + n), draw)
-        label = None
-        if given == "label":
-            label = places % self.classes if self.label is None else torch.full_like(places, self.label)
-            label = label.to(draw.device)
-        return Batch(torch.empty(n, 0, device=draw.device), label)
+        if sampler.given not in ("label", "code"):
+            return Batch(torch.empty(n, 0, device=draw.device))
+        number = sampler.codes if sampler.given == "code" else self.classes
+        asked = places % number if self.label is None else torch.full_like(places, self.label)
+        return Batch(torch.empty(n, 0), **{sampler.given: asked}).to(draw.device)
 
 
 def chunks(sampler: Sampler, networks: Networks, n: int, requests: Requests, draw: Draw) -> Iterator[Tensor]:
     """Samples `0 … n` in pieces, each from a draw of its own."""
     for index, start in enumerate(range(0, n, CHUNK)):
         part = draw.sub("chunk", index)
-        batch = requests.batch(sampler.given, start, min(CHUNK, n - start), part.sub("data"))
+        batch = requests.batch(sampler, start, min(CHUNK, n - start), part.sub("data"))
         with torch.no_grad():
             yield sampler.make(networks, batch, part).float()
 
@@ -57,7 +56,8 @@ def ready(game: Game, averaged: dict[str, nn.Module], sampler: Sampler, requests
     """Networks to sample from: `averaged` ones over the live, in eval mode, with BatchNorm statistics of their own.
 
     A network that was averaged (or trained) has never seen the activations it now makes; its statistics are taken
-    over some batches of samples instead (standing statistics, Brock 2019, section 4.1).
+    over some batches of samples instead (standing statistics, Brock 2019, section 4.1), of all classes as in training,
+    whichever is asked for.
     """
     wanted = {name: averaged.get(name, network) for name, network in game.networks.items() if name in game.averaged}
     networks = {name: copy.deepcopy(network).eval().requires_grad_(False) for name, network in wanted.items()}
@@ -68,6 +68,7 @@ def ready(game: Game, averaged: dict[str, nn.Module], sampler: Sampler, requests
         norm.momentum, norm.track_running_stats = None, True
         norm.train()
     if norms:
+        requests = replace(requests, label=None)
         for _ in chunks(sampler, networks, STANDING_CHUNKS * CHUNK, requests, draw.sub("standing statistics")):
             pass
     for norm in norms:

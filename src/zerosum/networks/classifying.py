@@ -1,0 +1,116 @@
+"""Critics that tell classes, too, and networks that tell what a sample was made from: heads on a critic's features.
+
+Logits of classes c are unbounded: P(c | x) = softmax(logits). Like a critic's own head, these work in their own
+precision, whatever the autocast.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from zerosum.networks.critic import Critic
+
+
+class ClassifyingCritic(nn.Module):
+    """S(x) and P(c | x) from the same features: is x real, and of which class (Odena 2017, section 4).
+
+    Args:
+        critic: scores samples.
+        classes: how many there are.
+    """
+
+    def __init__(self, critic: Critic, *, classes: int) -> None:
+        super().__init__()
+        self.critic = critic
+        self.classes = nn.Linear(critic.size, classes)
+
+    @property
+    def independent(self) -> bool:
+        """Whether no sample's score depends on the other samples of its batch."""
+        return self.critic.independent
+
+    def features(self, x: Tensor, label: Tensor | None = None) -> Tensor:
+        """What the heads look at, `(n, size)`, whatever the label."""
+        return self.critic.features(x)
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Logits of the classes, `(n, classes)`, of samples `(n, *shape)`."""
+        return in_own_precision(self.classes, self.features(x))
+
+    def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
+        """Scores `(n,)`; it may be asked like any conditional critic, but is not to be told the label."""
+        scores: Tensor = self.critic(x)
+        return scores
+
+
+class ClosedCritic(nn.Module):
+    """A classifier of K classes that is a critic as well: the class K + 1 of generated samples has logit 0.
+
+    With Z(x) = Σ_k exp(l_k(x)) the probability that x is real is D(x) = Z(x) / (Z(x) + 1), so its score, the logit of
+    D, is log Z(x) (Salimans 2016, section 5).
+
+    Args:
+        critic: its features are used; its own head goes.
+        classes: how many real ones there are, K.
+    """
+
+    def __init__(self, critic: Critic, *, classes: int) -> None:
+        super().__init__()
+        self.body = critic.body
+        self.classes = nn.Linear(critic.size, classes)
+        self.independent = critic.independent
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the head looks at, `(n, size)`."""
+        features: Tensor = self.body(x)
+        return features
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Logits of the real classes, `(n, K)`, of samples `(n, *shape)`."""
+        return in_own_precision(self.classes, self.features(x))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The score log Z(x), `(n,)`."""
+        return self.classify(x).logsumexp(1)
+
+
+class Guess(NamedTuple):
+    """A distribution of codes: a categorical one and independent Gaussians.
+
+    Attributes:
+        logits: of the categories, `(n, categories)`.
+        mean: `(n, continuous)`.
+        log_deviation: log σ, `(n, continuous)`.
+    """
+
+    logits: Tensor
+    mean: Tensor
+    log_deviation: Tensor
+
+
+class Recognition(nn.Module):
+    """Q(c | x): which codes was this sample made from? (Chen 2016, section 6).
+
+    Args:
+        critic: its features are used; its own head goes.
+        categories: of the categorical code.
+        continuous: how many continuous codes there are.
+    """
+
+    def __init__(self, critic: Critic, *, categories: int, continuous: int) -> None:
+        super().__init__()
+        self.sizes = [categories, continuous, continuous]
+        self.body = critic.body
+        self.head = nn.Linear(critic.size, sum(self.sizes))
+
+    def forward(self, x: Tensor) -> Guess:
+        """Samples `(n, *shape)` to distributions of their codes."""
+        return Guess(*torch.split(in_own_precision(self.head, self.body(x)), self.sizes, dim=1))
+
+
+def in_own_precision(head: nn.Linear, features: Tensor) -> Tensor:
+    """What a head says, outside of autocast: bfloat16 rounds small differences."""
+    with torch.autocast(features.device.type, enabled=False):
+        said: Tensor = head(features.to(head.weight.dtype))
+    return said
