@@ -1,6 +1,5 @@
 """What all tests share: a cache of their own, and trainings that take a second."""
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,15 +20,19 @@ TIMES = ("seconds", "samples_per_second", "waiting", "evaluation/seconds")
 DIGITS = {"data": "digits", "resolution": "16", "width": 4, "latent_size": 4}
 POINTS = {"data": "ring", "width": 8, "latent_size": 4}
 TINY: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(("dcgan", "lsgan", "sngan", "cgan"), DIGITS),
+    **dict.fromkeys(("dcgan", "lsgan", "sngan", "cgan", "acgan", "projection", "infogan", "sgan"), DIGITS),
     **dict.fromkeys(("gan", "wgan", "wgan-gp", "dragan", "r3gan"), POINTS),
     "cyclegan": {"data": "glyphs:sans-serif", "resolution": "16", "width": 4, "blocks": 1},
 }
 """Data that suits a recipe, and the smallest networks that have all of its layers."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out the tests that need an accelerator where there is none."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out tests that compile, unless asked for, and those that need an accelerator where there is none."""
+    if "compiler" not in config.option.markexpr:
+        for item in items:
+            if "compiler" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="takes minutes: -m compiler"))
     if not any("gpu" in item.keywords for item in items):
         return
     import torch
@@ -84,7 +87,9 @@ def content() -> Callable[[Path], dict[str, Any]]:
     """All that a run's training left behind, by name, but what a clock or a page says."""
 
     def read(run: Path) -> dict[str, Any]:
-        lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+        from zerosum.training.journal import read_lines  # torch is slow to import, and most tests need none
+
+        lines = read_lines(run / "log.jsonl")
         log = [{name: value for name, value in line.items() if name not in TIMES} for line in lines]
         files = [*(run / "samples").iterdir(), *(run / "checkpoints").glob("*/*.safetensors")]
         return {"log": log} | {str(path.relative_to(run)): path.read_bytes() for path in sorted(files)}

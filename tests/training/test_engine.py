@@ -331,7 +331,7 @@ def test_a_penaltys_weight_is_a_control(make_engine, make_plan, make_game):
     engine = make_engine(make_plan(game, report_every_samples=8), observers=[asking(8, SetControl("r1", 0.0))])
     engine.play()
     assert log(engine)[0]["D/r1"] > 0
-    assert log(engine)[1]["D/r1"] == 0
+    assert "D/r1" not in log(engine)[1]  # without a weight it is not computed
 
 
 def test_a_control_that_does_not_exist_is_the_observers_mistake(make_engine, make_plan):

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from zerosum.training.journal import Journal, read_lines
+from zerosum.training.journal import Follower, Journal, read_lines
 
 
 def journal(run, samples_seen: int = 0, lines: int = 0) -> Journal:
@@ -84,3 +84,39 @@ def test_a_new_run_has_no_lines(tmp_path):
     journal(tmp_path).close()
     assert read_lines(tmp_path / "log.jsonl") == []
     assert read_lines(tmp_path / "no log") == []
+
+
+def test_who_follows_a_log_reads_what_everybody_reads(tmp_path):
+    """As it grows, is being written, is cut back, and grows again."""
+    log = tmp_path / "log.jsonl"
+    follower = Follower(log)
+    assert follower.lines() == []
+    made = journal(tmp_path, lines=3)
+    assert follower.lines() == read_lines(log)
+    assert len(follower.lines()) == 3
+    made.note(30, "a note")
+    with log.open("a") as file:
+        file.write('{"samples_seen": 4')
+    assert follower.lines() == read_lines(log)
+    with log.open("a") as file:
+        file.write('0, "loss": 0.5}\n')
+    assert follower.lines() == read_lines(log)
+    assert follower.lines()[-1] == {"samples_seen": 40, "loss": 0.5}
+    made.cut(10)
+    assert [line["samples_seen"] for line in follower.lines()] == [10]
+    for loss in (2.0, 3.0, 4.0, 5.0):
+        made.report({"samples_seen": 20, "seconds": 1.0, "loss": loss})
+    assert follower.lines() == read_lines(log)
+    log.unlink()
+    assert follower.lines() == []
+
+
+def test_who_follows_a_log_reads_a_line_once(tmp_path, monkeypatch):
+    made = journal(tmp_path, lines=100)
+    follower = Follower(tmp_path / "log.jsonl")
+    follower.lines()
+    made.report({"samples_seen": 2000, "loss": 1.0})
+    parsed, loads = [], json.loads
+    monkeypatch.setattr(json, "loads", lambda text: parsed.append(text) or loads(text))
+    assert len(follower.lines()) == 101
+    assert len(parsed) == 1

@@ -193,3 +193,37 @@ def test_layers_that_draw_on_their_own_meet_the_same_numbers_again():
     assert torch.equal(drawn(0, "D", 3), drawn(0, "D", 3))
     assert not torch.equal(drawn(0, "D", 3), drawn(0, "D", 4))
     torch.random.set_rng_state(outer)
+
+
+def test_norms_are_those_of_each_terms_gradient_and_nothing_moves(make_engine, make_plan):
+    """|d/dw| of 3 w and of w^2 at w = (1, 2); a term without w has none."""
+    network = nn.ParameterDict({"w": nn.Parameter(torch.tensor([1.0, 2.0]))})
+
+    def loss(batch, draw, controls):
+        w = network["w"]
+        return Result({"linear": 3 * w.sum(), "square": (w**2).sum(), "constant": torch.tensor(1.0)})
+
+    game = Game(
+        players={"w": Player(nn.ModuleDict({"w": network}), Optimizer(name="sgd", lr=0.1))},
+        phases=(Phase("W", ("w",), loss),),
+        samplers={"none": Sampler(lambda networks, batch, draw: batch.real)},
+    )
+    table = make_engine(make_plan(game)).table
+    table.movers["w"].freeze(True)
+    with torch.no_grad():
+        found = EngineMove(table, game.phases[0], 0, 0).norms()
+    assert {name: norm.item() for name, norm in found["w"].items()} == pytest.approx(
+        {"linear": 18**0.5, "square": 20**0.5, "constant": 0.0}
+    )
+    assert network["w"].grad is None
+    assert not network["w"].requires_grad
+    assert not table.tally.columns
+
+
+def test_norms_look_at_one_player_while_others_rest(numbers):
+    game, (x, y) = numbers
+    assert x.norms()["x"]["value"].item() == pytest.approx(3.0)  # y + x
+    assert y.norms()["y"]["value"].item() == pytest.approx(1.0)  # -x
+    assert game.seen == [(True, False), (False, True)]
+    assert values(game) == [1.0, 2.0]
+    assert all(p.requires_grad for network in game.networks.values() for p in network.parameters())

@@ -52,6 +52,20 @@ def test_classes_come_in_turn_across_pieces_or_one_as_asked():
     assert torch.equal(one[:, 1:], samples(2 * CHUNK))
 
 
+def test_codes_come_in_turn_or_one_as_asked_beside_no_label():
+    class Told:
+        def __call__(self, networks, batch: Batch, draw: Draw) -> Tensor:
+            assert batch.label is None
+            return batch.code[:, None].float()
+
+    sampler = Sampler(Told(), "code", codes=3)
+    turns, one = (
+        torch.cat(list(chunks(sampler, {}, 7, Requests(classes=9, label=label), Draw(0)))) for label in (None, 2)
+    )
+    assert turns[:, 0].tolist() == [0, 1, 2, 0, 1, 2, 0]
+    assert one[:, 0].tolist() == [2] * 7
+
+
 def test_translators_are_given_held_out_samples_in_order_and_over_again(data):
     sampler = Sampler(lambda networks, batch, draw: batch.real, "real")
     size = data.held_out.size
@@ -101,6 +115,20 @@ def test_batch_norm_takes_its_statistics_over_samples_made_now():
     made = torch.cat(list(chunks(game.samplers["samples"], networks, 2000, Requests(), Draw(1))))
     torch.testing.assert_close(made.mean(0), torch.zeros(4), rtol=0, atol=0.1)
     torch.testing.assert_close(made.std(0), torch.ones(4), rtol=0, atol=0.1)
+
+
+def test_statistics_are_of_all_classes_whichever_is_asked_for():
+    """As in training: with those of one class alone the network would take away what tells it from the others."""
+    network = nn.BatchNorm1d(1, affine=False)
+    game = game_of(network)
+    game.samplers["samples"] = Sampler(
+        lambda networks, batch, draw: networks["G"](batch.label[:, None].float()), "label"
+    )
+    requests = Requests(classes=5, label=4)
+    networks = ready(game, {}, game.samplers["samples"], requests, Draw(0))
+    assert networks["G"].running_mean.item() == pytest.approx(2)
+    (made,) = chunks(game.samplers["samples"], networks, 3, requests, Draw(1))
+    torch.testing.assert_close(made, torch.full((3, 1), 2**0.5), rtol=1e-2, atol=0)
 
 
 def test_the_live_networks_are_left_as_they_are():

@@ -90,3 +90,17 @@ def test_what_is_under_way_resumes():
         tally.add("D", 4, {"a": one(float("nan")), "b": one(2.0)})
     assert resumed.first_bad() == whole.first_bad()
     assert whole.first_bad()[2:] == (4, "g")
+
+
+def test_a_term_that_comes_and_goes_counts_while_it_is_there():
+    whole, stopped, resumed = Tally(), Tally(), Tally()
+    moves = [{"a": 1.0}, {"a": 2.0, "b": 10.0}, {"a": 6.0, "b": 20.0}, {"a": 3.0}]
+    for index, values in enumerate(moves):
+        for tally in (whole, stopped) if index < 2 else (whole,):
+            tally.add("D", index, {name: one(value) for name, value in values.items()})
+    resumed.restore(json.loads(json.dumps(stopped.describe())), stopped.tensors())
+    for index, values in enumerate(moves[2:], start=2):
+        resumed.add("D", index, {name: one(value) for name, value in values.items()})
+    assert whole.means() == resumed.means() == {"a": 3.0, "b": 15.0}
+    whole.add("D", 4, {"a": one(1.0), "b": one(float("nan"))})
+    assert whole.first_bad()[2:] == (4, "b")

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from lightning_fabric import Fabric
@@ -16,6 +16,7 @@ from zerosum.errors import UserError, choose
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 PrecisionName = Literal["auto", "float32", "bfloat16"]
+CompileName = Literal["auto", "on", "off"]
 PRECISIONS: dict[str, Literal["32-true", "bf16-mixed"]] = {"float32": "32-true", "bfloat16": "bf16-mixed"}
 
 
@@ -46,6 +47,12 @@ def resolve_precision(name: str, device: str, kind: str) -> str:
         "cuda": device == "cuda" and torch.cuda.is_bf16_supported(),
     }
     return "bfloat16" if kind == "images" and fast.get(device, False) else "float32"
+
+
+def resolve_compile(name: str, *, own: bool) -> str:
+    """`auto` -> `off` for parts of the user's own, which may do what no graph holds; else as it was given."""
+    choose("compile", name, dict.fromkeys(get_args(CompileName), 0))
+    return "off" if own and name == "auto" else name
 
 
 def resolve_threads(kind: str) -> int:

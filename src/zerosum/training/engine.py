@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,10 +13,12 @@ from torch import Tensor
 
 from zerosum.data.core import Data
 from zerosum.draw import Draw
-from zerosum.errors import Interrupted, TrainingFailed
-from zerosum.games import PLAYS, Networks
+from zerosum.errors import Interrupted, NotFinite, TrainingFailed
+from zerosum.games import PLAYS, Networks, Phase
 from zerosum.training import checkpoints
 from zerosum.training.checkpoints import Checkpoint
+from zerosum.training.classifying import Classifying
+from zerosum.training.compiling import settle_compiling
 from zerosum.training.dealing import Dealer
 from zerosum.training.devices import refuse_uneven
 from zerosum.training.interruption import Signals
@@ -71,12 +74,14 @@ class Engine:
         refuse_uneven(plan.batch_size, fabric)
         self.plan, self.data, self.run, self.fabric, self.seed = plan, data, run, fabric, seed
         self.listener = listener
-        self.observers: list[Observer] = [Snapshots(plan.snapshot_every_samples), *observers]
+        self.observers: list[Observer] = [Snapshots(plan.snapshot_every_samples), *plan.feedback, *observers]
+        if plan.game.classifier is not None:
+            self.observers.append(Classifying(plan.report_every_samples))
         self.position = Position(plan, images=len(data.space.shape) == 3, fabric=fabric, identity=identity)
         self.table = Table(
             movers=self.position.movers,
             dealer=Dealer(
-                data.train,
+                plan.source(data.train, Draw(seed, "source")),
                 batch_size=plan.batch_size,
                 seed=seed,
                 device=fabric.device,
@@ -90,6 +95,13 @@ class Engine:
         self.journal: Journal | None = None
         self.stop: Stop | None = None
         self.save_asked = False
+
+    def compile(self, wanted: str) -> bool:
+        """Compile the moves' losses, if `wanted` (`auto`, `on`, `off`) and possible; whether they are from here on."""
+        position, plan = self.position, self.plan
+        self.table.controls = plan.in_force(position.controls, position.samples_seen)
+        rounds = max(0, plan.length_samples - position.samples_seen) // plan.batch_size
+        return settle_compiling(wanted, plan, self.table, rounds, self.listener.message)
 
     # --- playing ---
 
@@ -151,6 +163,13 @@ class Engine:
         control = self.position.controls.get(f"{phase}/repeats")
         return schedule(self.position.samples_seen) if control is None else int(control)
 
+    def _controls(self) -> dict[str, float]:
+        """All that can be set, as it is."""
+        repeats = {
+            f"{phase.name}/repeats": float(self._repeats(phase.name, phase.repeats)) for phase in self.plan.game.phases
+        }
+        return repeats | self.position.controls
+
     # --- between rounds ---
 
     def _begin(self) -> None:
@@ -169,7 +188,7 @@ class Engine:
         if self.stop:
             self._observe([observer for observer in self.observers if observer not in due])
         if last or leaving or self.stop or self.save_asked or self._due(self.plan.checkpoint_every_samples):
-            self._save()
+            self.save()
 
     def _due(self, every: int) -> bool:
         return due(every, self.position.samples_seen, self.plan.batch_size)
@@ -209,7 +228,7 @@ class Engine:
             bad = min((entry for entry in found if entry), default=None)
         if bad is not None:
             seen = bad.round_index * self.plan.batch_size
-            raise TrainingFailed(
+            raise NotFinite(
                 f"{bad.name} became NaN or infinite in round {bad.round_index} ({seen:,} samples seen)."
                 f" {self._last_checkpoint()} Try a lower --lr, or --precision float32."
             )
@@ -236,12 +255,14 @@ class Engine:
                 self.journal.picture(name, picture)
         if line:
             self.journal.report({"samples_seen": self.position.samples_seen, **line})
+        for report in reports:
+            for note in report.notes:
+                self.journal.note(self.position.samples_seen, note)
 
     def _fulfil(self, request: Request) -> None:
         match request:
             case SetControl(name, value):
-                allowed = {*self.position.controls, *(f"{phase.name}/repeats" for phase in self.plan.game.phases)}
-                if name not in allowed:
+                if name not in (allowed := self._controls()):
                     raise ValueError(f"there is no control {name!r}; there are {sorted(allowed)}")
                 self.position.controls[name] = value
             case Stop(reason):
@@ -291,13 +312,22 @@ class Engine:
             data=self.data,
             networks=networks,
             averaged=self.position.average.networks,
+            controls=self._controls(),
+            best=self.position.best,
+            norms=self._norms,
             sample=sample,
             draw=draw,
         )
 
+    def _norms(self, phase: Phase) -> dict[str, dict[str, Tensor]]:
+        samples_seen = self.position.samples_seen
+        table = replace(self.table, controls=self.plan.in_force(self.position.controls, samples_seen))
+        return EngineMove(table, phase, 0, samples_seen // self.plan.batch_size).norms()
+
     # --- checkpoints ---
 
-    def _save(self) -> None:
+    def save(self) -> None:
+        """Make a checkpoint of where the training stands."""
         if self.position.tally.columns:
             self._check()
         checkpoint = self.position.checkpoint()

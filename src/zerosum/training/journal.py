@@ -1,5 +1,6 @@
 """What a training leaves behind while it goes on: the log, TensorBoard events and pictures of samples."""
 
+import contextlib
 import json
 import math
 import shutil
@@ -48,10 +49,11 @@ class Journal:
             file.write(json.dumps(line) + "\n")
         self._event(line)
 
-    def note(self, samples_seen: int, text: str) -> None:
-        """Append a line that tells what happened."""
+    def note(self, samples_seen: int, note: str | Mapping[str, Any]) -> None:
+        """Append a line that tells what happened: words, or a `note` in words with what else a reader needs."""
+        entry = {"note": note} if isinstance(note, str) else dict(note)
         with self.log.open("a") as file:
-            file.write(json.dumps({"samples_seen": samples_seen, "note": text}) + "\n")
+            file.write(json.dumps({"samples_seen": samples_seen, **entry}) + "\n")
 
     def picture(self, name: str, picture: Image.Image) -> Path:
         """Save a picture of samples as `samples/<name>.png`, whole or not at all."""
@@ -62,9 +64,10 @@ class Journal:
         return path
 
     def close(self) -> None:
-        """Flush and close the events."""
+        """Flush and close the events; what does not fit on a full disk stands in the log."""
         if self._writer is not None:
-            self._writer.close()
+            with contextlib.suppress(OSError):
+                self._writer.close()
             self._writer = None
 
     def _event(self, line: Mapping[str, Any]) -> None:
@@ -85,3 +88,38 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         except ValueError:
             break
     return lines
+
+
+class Follower:
+    """The lines of a log that grows; each look reads only what was added since the one before.
+
+    Where what was read last no longer stands where it was (the log was cut back and written anew), all is read again.
+
+    Args:
+        path: of the log.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lines: list[dict[str, Any]] = []
+        self._end, self._last = 0, b""
+
+    def lines(self) -> list[dict[str, Any]]:
+        """All whole lines so far, as by `read_lines`."""
+        if not self.path.exists():
+            self._forget()
+            return []
+        with self.path.open("rb") as file:
+            file.seek(self._end - len(self._last))
+            if file.read(len(self._last)) != self._last:
+                self._forget()
+                file.seek(0)
+            for text in file:
+                if text.endswith(b"\n"):  # what has no end yet is still being written
+                    self._lines.append(json.loads(text))
+                    self._end, self._last = self._end + len(text), text
+        return list(self._lines)
+
+    def _forget(self) -> None:
+        self._lines.clear()
+        self._end, self._last = 0, b""

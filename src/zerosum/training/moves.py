@@ -3,18 +3,25 @@
 import functools
 import operator
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from zerosum.draw import fold
-from zerosum.games import Controls, Phase, Player
+from zerosum.data.core import Batch
+from zerosum.draw import Draw, fold
+from zerosum.games import Controls, Phase, Player, Result
 from zerosum.training.dealing import Dealer
-from zerosum.training.tally import Tally
+from zerosum.training.tally import Tally, scalar
+
+Computed = tuple[list[Tensor | None], dict[str, Tensor]]
+"""Gradients of the movers' parameters, absent ones None, and named scalars that are written down of the move."""
+Compute = Callable[[Batch, Draw, Controls], Computed]
+"""All that a move computes before its step."""
 
 
 class Mover:
@@ -71,6 +78,8 @@ class Table:
     """Seconds that were spent on getting batches since the last report."""
     measuring: bool = False
     """Whether steps of this round tell how far they go."""
+    compiled: dict[str, Compute] = field(default_factory=dict)
+    """What moves compute, by the name of their phase, where that is compiled (`zerosum.training.compiling`)."""
 
 
 @dataclass
@@ -85,19 +94,43 @@ class EngineMove:
     def gradients(self) -> None:
         """Compute the movers' gradients, averaged over processes."""
         table = self.table
-        parameters = self._thaw()
+        parameters = self.thaw()
         began = time.perf_counter()
         batch, draw = table.dealer.deal(self.phase, self.round_index, self.repeat)
         table.waited += time.perf_counter() - began
         seed_layers(draw.sub("layers").key, draw.device)
-        with table.fabric.autocast():  # anew for each phase: cached casts outlive freezing
-            result = self.phase.loss(batch, draw, table.controls)
-        for parameter in parameters:
-            parameter.grad = None
+        compute = table.compiled.get(self.phase.name, self.compute)
+        gradients, values = compute(batch, draw, table.controls)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
+        table.tally.add(self.phase.name, self.round_index, values)
+
+    def compute(self, batch: Batch, draw: Draw, controls: Controls) -> Computed:
+        """Gradients, averaged over processes, and what is written down of them; only the movers must be thawed."""
+        name, parameters = self.phase.name, self._parameters()
+        result = self._result(batch, draw, controls)
         total = functools.reduce(operator.add, (term.float() for term in result.terms.values()))
-        torch.autograd.backward(total, inputs=parameters)
-        average_gradients(parameters, table.fabric)
-        self._record(result.terms, result.watch, parameters)
+        found = torch.autograd.grad(total, parameters, allow_unused=True)
+        means = averaged(found, self.table.fabric)
+        gradients = [laid_out_as(p, g) for p, g in zip(parameters, means, strict=True)]
+        values = {f"{name}/{term}": value for term, value in result.terms.items()} | result.watch
+        values[f"{name}/grad_norm"] = torch.nn.utils.get_total_norm([g for g in gradients if g is not None])
+        return gradients, {key: scalar(value) for key, value in values.items()}
+
+    def norms(self) -> dict[str, dict[str, Tensor]]:
+        """For every mover, the norm of the gradient of each term: a look at the move, with nothing moved or recorded.
+
+        It costs about as much as the move. Layers are used as they are, with whatever they do when used.
+        """
+        table = self.table
+        batch, draw = table.dealer.deal(self.phase, self.round_index, self.repeat)
+        movers = {name: table.movers[name].parameters for name in self.phase.players}
+        with torch.enable_grad(), only(table.movers, self.phase.players):
+            terms = self._result(batch, draw, table.controls).terms
+            return {
+                name: {term: norm_of(value, parameters, table.fabric) for term, value in terms.items()}
+                for name, parameters in movers.items()
+            }
 
     def step(self) -> None:
         """Step and project the movers."""
@@ -111,28 +144,62 @@ class EngineMove:
                 moved = {f"update/{name}": (mover.weights() - before).norm() / before.norm()}
                 self.table.tally.add(f"update/{name}", self.round_index, moved)
 
-    def _thaw(self) -> list[nn.Parameter]:
+    def _result(self, batch: Batch, draw: Draw, controls: Controls) -> Result:
+        with self.table.fabric.autocast():  # anew for each phase: cached casts outlive freezing
+            return self.phase.loss(batch, draw, controls)
+
+    def thaw(self) -> list[nn.Parameter]:
+        """Let the movers' parameters, which are returned, take gradients, and nobody else's."""
         for name, mover in self.table.movers.items():
             mover.freeze(name not in self.phase.players)
+        return self._parameters()
+
+    def _parameters(self) -> list[nn.Parameter]:
         return [p for name in self.phase.players for p in self.table.movers[name].parameters]
 
-    def _record(self, terms: dict[str, Tensor], watch: dict[str, Tensor], parameters: list[nn.Parameter]) -> None:
-        name = self.phase.name
-        gradients = [p.grad for p in parameters if p.grad is not None]
-        values = {f"{name}/{term}": value for term, value in terms.items()} | watch
-        values[f"{name}/grad_norm"] = torch.nn.utils.get_total_norm(gradients)
-        self.table.tally.add(name, self.round_index, values)
+
+@contextmanager
+def only(movers: Mapping[str, Mover], players: tuple[str, ...]) -> Iterator[None]:
+    """These players' parameters take gradients and no others do; afterwards all are as they were."""
+    before = {p: p.requires_grad for mover in movers.values() for p in mover.parameters}
+    for name, mover in movers.items():
+        for parameter in mover.parameters:
+            parameter.requires_grad_(name in players)
+    try:
+        yield
+    finally:
+        for parameter, took in before.items():
+            parameter.requires_grad_(took)
 
 
-def average_gradients(parameters: Iterable[nn.Parameter], fabric: Fabric) -> None:
-    """Average gradients over processes in one flat all-reduce; absent gradients stay absent."""
-    if fabric.world_size == 1:
-        return
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    flat = fabric.all_reduce(torch.cat([g.reshape(-1) for g in gradients]), reduce_op="mean")
+def norm_of(term: Tensor, parameters: list[nn.Parameter], fabric: Fabric) -> Tensor:
+    """Norm of a term's gradient, averaged over processes, `()`; 0 where it has none."""
+    if not term.requires_grad:
+        return torch.zeros((), device=term.device)
+    found = torch.autograd.grad(term.float(), parameters, retain_graph=True, allow_unused=True)
+    flat = torch.cat([torch.zeros(1, device=term.device), *(g.reshape(-1) for g in found if g is not None)])
+    mean = flat if fabric.world_size == 1 else fabric.all_reduce(flat, reduce_op="mean")
+    assert isinstance(mean, Tensor)
+    norm: Tensor = mean.norm()
+    return norm
+
+
+def laid_out_as(parameter: Tensor, gradient: Tensor | None) -> Tensor | None:
+    """A gradient with its parameter's strides, as optimizers that work in one kernel want it."""
+    if gradient is None or gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter, requires_grad=False).copy_(gradient)
+
+
+def averaged(gradients: Sequence[Tensor | None], fabric: Fabric) -> list[Tensor | None]:
+    """Gradients averaged over processes in one flat all-reduce; absent ones stay absent."""
+    present = [g for g in gradients if g is not None]
+    if fabric.world_size == 1 or not present:
+        return list(gradients)
+    flat = fabric.all_reduce(torch.cat([g.reshape(-1) for g in present]), reduce_op="mean")
     assert isinstance(flat, Tensor)
-    for gradient, mean in zip(gradients, torch.split(flat, [g.numel() for g in gradients]), strict=True):
-        gradient.copy_(mean.view_as(gradient))
+    means = iter(torch.split(flat, [g.numel() for g in present]))
+    return [None if g is None else next(means).view_as(g) for g in gradients]
 
 
 def seed_layers(key: tuple[int | str, ...], device: torch.device) -> None:

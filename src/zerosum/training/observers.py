@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from PIL import Image
 from torch import Tensor
 
 from zerosum.data.core import Data
 from zerosum.draw import Draw
-from zerosum.games import Game, Networks
+from zerosum.games import Game, Networks, Phase
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,19 @@ Request = SetControl | Stop | KeepAsBest | GoBack
 
 @dataclass(frozen=True)
 class Report:
-    """What an observer found: values for the log, requests to the engine, pictures for the run."""
+    """What an observer found.
+
+    Attributes:
+        values: figures for the log.
+        requests: to the engine, in their order.
+        pictures: for the run, by name.
+        notes: what happened: lines of the log with a `note` in words and whatever else a reader needs, as JSON.
+    """
 
     values: dict[str, float] = field(default_factory=dict)
     requests: tuple[Request, ...] = ()
     pictures: dict[str, Image.Image] = field(default_factory=dict)
+    notes: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,10 @@ class State:
         sample: `(n, sampler name, draw) -> samples`.
         draw: a draw, the same at every moment.
         averaged: the averages as they are, of the networks that have one; to be looked at only.
+        controls: as they are set, before what the plan makes of them; also each phase's `<phase>/repeats`.
+        best: samples seen at the checkpoint that is kept as the best, if one is.
+        norms: `phase -> {player: {term: norm of its gradient}}` of the move that the phase would make next. Players are
+            left as they are but for what using their networks does to these, and to `game.state`.
     """
 
     samples_seen: int
@@ -80,6 +92,9 @@ class State:
     sample: Callable[[int, str, Draw], Tensor]
     draw: Draw
     averaged: Networks = field(default_factory=dict)
+    controls: Mapping[str, float] = field(default_factory=dict)
+    best: int | None = None
+    norms: Callable[[Phase], Mapping[str, Mapping[str, Tensor]]] = field(default=lambda phase: {})
 
 
 class Observer(Protocol):

@@ -37,7 +37,7 @@ def show(state: State, name: str, draw: Draw) -> Image.Image:
     n, columns = layout(space, sampler)
     samples = state.sample(n, name, draw).cpu()
     if sampler.given in ("condition", "real"):
-        batch = Requests(source=state.data.held_out).batch(sampler.given, 0, n, draw.sub("chunk", 0, "data").on("cpu"))
+        batch = Requests(source=state.data.held_out).batch(sampler, 0, n, draw.sub("chunk", 0, "data").on("cpu"))
         samples = torch.stack([source_of(batch, sampler), samples], dim=1).flatten(0, 1)
     return space.picture(samples, columns)
 
@@ -72,11 +72,11 @@ def source_of(batch: Batch, sampler: Sampler) -> Tensor:
 
 
 def layout(space: Space, sampler: Sampler) -> tuple[int, int | None]:
-    """How many samples a picture shows, and in how many columns: a class a column, pairs side by side."""
+    """How many samples a picture shows, and in how many columns: a class or code a column, pairs side by side."""
     if isinstance(space, Points):
         return 2500, None
-    if sampler.given == "label":
-        columns = min(len(space.classes), 16)
+    if sampler.given in ("label", "code"):
+        columns = min(sampler.codes or len(space.classes), 16)
         return columns * 8, columns
     return (32, 8) if sampler.given in ("condition", "real") else (64, 8)
 

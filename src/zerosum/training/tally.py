@@ -66,9 +66,11 @@ class Tally:
     @torch.no_grad()
     def add(self, phase: str, round_index: int, values: dict[str, Tensor]) -> None:
         """Add the values (tensors of any shape; their mean counts) of one move."""
-        column = self.columns.get(phase)
-        if column is None:
-            column = self.columns[phase] = Column(tuple(values))
+        names = tuple(values)
+        column = self.columns.setdefault(phase, Column(names))
+        while column.names != names:  # a term woke, or fell dormant, between two reports
+            phase += "'"
+            column = self.columns.setdefault(phase, Column(names))
         column.append(torch.stack([scalar(value) for value in values.values()]))
         column.rounds.append(round_index)
         column.turns.append(self.turn)
@@ -76,10 +78,13 @@ class Tally:
 
     def means(self) -> dict[str, float]:
         """The mean of every value since the last report, by name; this waits for the device."""
-        found: dict[str, float] = {}
+        found: dict[str, tuple[float, int]] = {}
         for column in self.columns.values():
-            found |= zip(column.names, column.matrix().mean(0).tolist(), strict=True)
-        return found
+            moves = len(column.rounds)
+            for name, mean in zip(column.names, column.matrix().mean(0).tolist(), strict=True):
+                before, count = found.get(name, (0.0, 0))
+                found[name] = (before + (mean - before) * (moves / (count + moves)), count + moves)
+        return {name: mean for name, (mean, _) in found.items()}
 
     def first_bad(self) -> Bad | None:
         """The first value that was not finite, or None; this waits for the device."""
