@@ -1,25 +1,29 @@
-"""The clinic: trainings made sick in known ways, and healthy ones, with the course of each kept.
+"""The clinic: trainings made sick in known ways, and healthy ones; watched, and treated.
 
-A record has what was found when, by the detectors as they are; the signals themselves are kept beside it, so that
-thresholds can be calibrated (`clinic_calibrate.py`) without training again.
+Of those that were watched the course is kept beside the record, so that thresholds can be calibrated
+(`clinic_calibrate.py`) without training again. How good the samples are at the end is measured by metrics that the
+doctor does not look at: the Fréchet distance and coverage against held-out data, in the features that
+`zerosum evaluate` takes.
 """
 
 import json
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import zerosum
 from records import RESULTS, Case, Measured, run
 from sicknesses import HEALTHY, KINDS, Sickness, onset
+from zerosum import Run, recipes
 from zerosum.diagnosis.beforehand import kept
-from zerosum.diagnosis.doctor import Doctor
-from zerosum.errors import TrainingFailed
+from zerosum.diagnosis.treatment import ENTRY
+from zerosum.errors import TrainingFailed, UserError
+from zerosum.recipes.options import Opt, Recipe, build, options
 from zerosum.runs.setup import settle
+from zerosum.spaces import Space
 from zerosum.training.journal import read_lines
 from zerosum.training.plan import Plan
 
@@ -39,7 +43,8 @@ LENGTH: Mapping[str, int] = {
     "lsgan glyphs": 40_000,
     "cgan digits": 40_000,
     "cgan glyphs": 40_000,
-    "cyclegan glyphs:sans-serif": 600,
+    "sngan digits": 8_000,
+    "cyclegan glyphs:sans-serif": 200,
 }
 """Samples seen; up to half a minute on one core."""
 USUAL = 20_000
@@ -51,51 +56,70 @@ DATA: Mapping[str, dict[str, Any]] = {
     "glyphs:sans-serif": {"resolution": "16"},
 }
 TRIAL_LENGTH = 3_000
+JUDGED = 2_000
+"""Generated samples that are judged at the end."""
 
 
-def played(recipe: str, data: str, seed: int, trial: bool, sickness: Sickness | None) -> tuple[dict[str, Any], float]:
-    """Play a training under the doctor's eyes; its course, and the seconds it took."""
-    options = dict(DATA.get(data, {})) | (dict(sickness.options) if sickness else {})
-    options["length_samples"] = TRIAL_LENGTH if trial else LENGTH.get(f"{recipe} {data}", USUAL)
-    setup = settle(recipe, data, options, seed=seed, progress=False)
-    if sickness and sickness.critic:
-        setup = settle(recipe, data, options | {"critic": sickness.critic(setup.data.space)}, seed=seed, progress=False)
-    if sickness and sickness.data:
-        setup = replace(setup, data=sickness.data(setup.data, seed))
-    plan = setup.plan()
-    if sickness and sickness.plan:
-        plan = sickness.plan(plan, setup.data.space, seed)
-    begin = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "run")
-        failure = ""
-        try:
-            zerosum.train(
-                plan,
-                data=setup.data,
-                out=path,
-                seed=seed,
-                evaluate="off",
-                doctor="off",
-                observers=[doctor_of(plan, path)],
-                progress=False,
-            )
-        except TrainingFailed as error:
-            failure = str(error)
-        course = {
-            "length_samples": plan.length_samples,
-            "onset": onset(plan, seed) if sickness and sickness.late else 0,
-            "failure": failure,
-            "data_findings": [finding.kind for finding in kept(path)],
-            "lines": [rounded(line) for line in read_lines(path / "log.jsonl")],
-        }
-    return course, time.perf_counter() - begin
+def made(recipe: str, sickness: Sickness | None, space: Space, seed: int) -> tuple[str | Recipe, dict[str, Any]]:
+    """What is trained: a recipe, which a user may have written, and the options that are given."""
+    if sickness is None:
+        return recipe, {}
+    usual = {name: option.default for name, option in options(recipes.recipe(recipe), space.kind).items()}
+    given = dict(sickness.options(usual) if callable(sickness.options) else sickness.options)
+    if sickness.critic is not None:
+        given["critic"] = sickness.critic(space)
+    return (recipe if sickness.plan is None else rewritten(recipe, sickness, usual, seed)), given
 
 
-def doctor_of(plan: Plan, path: Path) -> Doctor:
-    """Who looks `LOOKS` times, at moments at which the log has a line."""
-    every = -(-plan.length_samples // (LOOKS * plan.report_every_samples)) * plan.report_every_samples
-    return Doctor(path, every_samples=every, batch_size=plan.batch_size)
+def rewritten(recipe: str, sickness: Sickness, usual: Mapping[str, Any], seed: int) -> Recipe:
+    """A recipe as somebody wrote it who made a mistake."""
+
+    def sick(
+        space: Space, *, length_samples: Annotated[int, Opt("Samples seen.", 1)] = usual["length_samples"]
+    ) -> Plan:
+        assert sickness.plan is not None
+        plan = build(recipes.recipe(recipe), space, {"length_samples": length_samples})
+        return sickness.plan(plan, space, seed)
+
+    return sick
+
+
+def train(
+    path: Path, recipe: str, data: str, seed: int, sickness: Sickness | None, length: int, mode: str
+) -> tuple[Run | None, dict[str, Any]]:
+    """Train under the doctor's eyes; the run, where it came to its end, and the course."""
+    of_data = DATA.get(data, {})
+    opened = settle(recipe, data, of_data, progress=False).data
+    trained, given = made(recipe, sickness, opened.space, seed)
+    changed = sickness is not None and sickness.data is not None
+    source = sickness.data(opened, seed) if sickness and sickness.data else data
+    finished: Run | None = None
+    failure = ""
+    try:
+        finished = zerosum.train(
+            trained,
+            data=source,
+            out=path,
+            seed=seed,
+            length_samples=length,
+            evaluate="off",
+            doctor=mode,
+            doctor_every_samples=max(1, length // LOOKS),
+            progress=False,
+            **given,
+            **({} if changed else of_data),
+        )
+    except TrainingFailed as error:
+        failure = str(error)
+    lines = read_lines(path / "log.jsonl")
+    late = sickness is not None and sickness.late
+    return finished, {
+        "length_samples": length,
+        "onset": onset(length, seed) if late else 0,
+        "failure": failure,
+        "data_findings": [finding.kind for finding in kept(path)],
+        "lines": [rounded(line) for line in lines],
+    }
 
 
 def rounded(line: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,16 +127,42 @@ def rounded(line: Mapping[str, Any]) -> dict[str, Any]:
     return {name: float(f"{v:.5g}") if isinstance(v, float) else v for name, v in line.items()}
 
 
-def measure(seed: int, trial: bool, *, name: str, recipe: str, data: str, sickness: Sickness | None) -> Measured:
+def judged(run: Run | None, data: str) -> dict[str, float]:
+    """How good the samples are at the end; nothing where there is no end or nothing to judge."""
+    if run is None or data not in ("ring", "grid", "digits", "glyphs"):
+        return {}
+    try:
+        records = zerosum.evaluate(run, metrics=["fd", "coverage"], n=JUDGED, confidence=False, progress=False)
+    except UserError:  # samples that are not finite
+        return {}
+    return {f"judged {record.metric}": float(record.value) for record in records}
+
+
+def measure(
+    seed: int, trial: bool, *, name: str, recipe: str, data: str, sickness: Sickness | None, mode: str
+) -> Measured:
     """Play, and keep the course."""
-    course, seconds = played(recipe, data, seed, trial, sickness)
+    length = TRIAL_LENGTH if trial else LENGTH.get(f"{recipe} {data}", USUAL)
+    begin = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "run")
+        run, course = train(path, recipe, data, seed, sickness, length, mode)
+        seconds = time.perf_counter() - begin
+        ends = judged(run, data)
+        attempts = [*sorted((path / "attempts").glob("*")), path]
+        seen = [int(lines[-1]["samples_seen"]) for one in attempts if (lines := read_lines(one / "log.jsonl"))]
+        acts = [line for one in attempts for line in read_lines(one / "log.jsonl") if ENTRY in line]
     if not trial:
-        path = path_of(name, seed)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(course) + "\n")
-    last = course["lines"][-1]
-    shown = ("signal/distance", "signal/precision", "signal/coverage", "signal/auc", "signal/drift")
-    return Measured({key.removeprefix("signal/"): last.get(key) or 0.0 for key in shown} | {"seconds": seconds})
+        keep(name, seed, course if mode == "watch" else course | {"lines": [], "acts": acts})
+    figures = {"seconds": seconds, "samples": float(sum(seen)), "attempts": float(len(attempts)), **ends}
+    return Measured(figures)
+
+
+def keep(name: str, seed: int, course: Mapping[str, Any]) -> None:
+    """Keep a course beside the records."""
+    path = path_of(name, seed)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(course) + "\n")
 
 
 def path_of(name: str, seed: int) -> Path:
@@ -120,20 +170,31 @@ def path_of(name: str, seed: int) -> Path:
     return RESULTS / BENCHMARK / "courses" / f"{name}-seed{seed}.json"
 
 
-def case(kind: str, recipe: str, data: str, sickness: Sickness | None, seeds: int) -> Case:
+def case(kind: str, recipe: str, data: str, sickness: Sickness | None, seeds: int, mode: str = "watch") -> Case:
     """A training."""
-    name = f"{kind.replace(' ', '_')}-{recipe}-{data.partition(':')[0]}"
+    name = f"{'' if mode == 'watch' else 'treated-'}{kind.replace(' ', '_')}-{recipe}-{data.partition(':')[0]}"
+    about = {"kind": kind, "recipe": recipe, "data": data, "length": LENGTH.get(f"{recipe} {data}", USUAL)}
     return Case(
         name=name,
-        measure=partial(measure, name=name, recipe=recipe, data=data, sickness=sickness),
-        options={"kind": kind, "recipe": recipe, "data": data, "length": LENGTH.get(f"{recipe} {data}", USUAL)},
+        measure=partial(measure, name=name, recipe=recipe, data=data, sickness=sickness, mode=mode),
+        options=about | {"mode": mode},
         seeds=seeds,
     )
 
 
+def wards(kind: str, sick: Sickness) -> list[tuple[str, str, str, Sickness, int]]:
+    """Where a kind is played: twice in its first ward, once in its second."""
+    return [(kind, *ward, sick, seeds) for ward, seeds in zip(sick.wards, (2, 1), strict=True)]
+
+
+TREATED_WELL = (("r3gan", "ring"), ("r3gan", "digits"), ("dcgan", "digits"), ("cgan", "digits"), ("wgan-gp", "glyphs"))
+"""Healthy trainings that are treated all the same."""
+
 CASES = [
     *(case("healthy", recipe, data, None, 2) for recipe, data in HEALTHY),
-    *(case(kind, recipe, data, sick, 2) for kind, sick in KINDS.items() for recipe, data in sick.wards),
+    *(case(*ward) for kind, sick in KINDS.items() for ward in wards(kind, sick)),
+    *(case("healthy", recipe, data, None, 2, "treat") for recipe, data in TREATED_WELL),
+    *(case(*ward, "treat") for kind, sick in KINDS.items() if sick.curable for ward in wards(kind, sick)),
 ]
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ A training that was left alone counts as healthy where its samples end near the 
 here, do not. Every other kind of sickness and every other healthy training set the thresholds, by turns from seed to
 seed; the rest measures them. A statistic's threshold lies between the largest value that it keeps up in a healthy
 training and the typical one in a training that it is to find: at `NEARER` of the way. Where this half has no such
-training, the worst that a share can be, 1, stands for it, or 0.1 where healthy trainings never leave 0.
+training, the worst that a share can be, 1, stands for it, or 0.1 where healthy trainings never leave 0. Thresholds that
+say where they come from (`source`) are known beforehand, and stay.
 
     python benchmarks/clinic_calibrate.py            # writes thresholds.json and docs/clinic.md
     python benchmarks/clinic_calibrate.py --report   # only measures the thresholds as they are
@@ -22,6 +23,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from clinic import CASES, path_of
+from clinic_cures import ends, section
 from provenance import code
 from sicknesses import HEALTHY, KINDS
 from zerosum.diagnosis import detectors
@@ -84,6 +86,7 @@ def patients() -> list[Patient]:
     return [
         patient(case.options, seed, json.loads(path.read_text()))
         for case in CASES
+        if case.options["mode"] == "watch"
         for seed in range(case.seeds)
         if (path := path_of(case.name, seed)).is_file()
     ]
@@ -109,7 +112,7 @@ def patient(options: Mapping[str, Any], seed: int, kept: Mapping[str, Any]) -> P
 def kept_up(name: str, course: Course) -> float:
     """The largest value that a statistic keeps up for `HOLD` moments beyond its grace."""
     detector = DETECTORS[name]
-    values = settled(detector.statistic(course))[course.share >= detector.grace]
+    values = detector.settled(course)[course.share >= detector.grace]
     pairs = [values[place : place + HOLD].min() for place in range(len(values) - HOLD + 1)]
     known = [value for value in pairs if np.isfinite(value)]
     return max(known, default=float("nan"))
@@ -151,11 +154,14 @@ def as_good(found: tuple[float, float], well: tuple[float, float]) -> bool:
     return found[0] <= 2 * max(well[0], 0) + 0.003 and found[1] >= 0.9 * well[1]
 
 
-def calibrated(everybody: Sequence[Patient]) -> dict[str, dict[str, float]]:
-    """All thresholds."""
+def calibrated(everybody: Sequence[Patient], known: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """All thresholds; those that are `known` beforehand as they are."""
     healthy = [one for one in everybody if one.calibrates and not one.sick]
     sick = [one for one in everybody if one.calibrates and one.sick]
-    return {name: {key: float(f"{v:.4g}") for key, v in threshold(name, healthy, sick).items()} for name in DETECTORS}
+    return {
+        name: known.get(name) or {key: float(f"{v:.4g}") for key, v in threshold(name, healthy, sick).items()}
+        for name in DETECTORS
+    }
 
 
 # --- measuring ---
@@ -188,7 +194,7 @@ def share(hits: int, of: int) -> str:
     return f"{hits}/{of} = {hits / of:.0%} ({low:.0%}–{high:.0%})"
 
 
-def page(everybody: Sequence[Patient], marks: Mapping[str, Mapping[str, float]]) -> str:
+def page(everybody: Sequence[Patient], marks: Mapping[str, Mapping[str, Any]]) -> str:
     """What came out, as Markdown."""
     sick = [one for one in everybody if one.sick]
     healthy = [one for one in everybody if not one.sick]
@@ -226,10 +232,8 @@ def page(everybody: Sequence[Patient], marks: Mapping[str, Mapping[str, float]])
     lines += ["", "## Kind against finding", "", *confusion(sick + healthy), "", "## Thresholds", ""]
     lines += ["| statistic | finding | healthy reach | sick reach | threshold |", "| --- | --- | --- | --- | --- |"]
     for name, mark in marks.items():
-        lines.append(
-            f"| {name} | {CATALOGUE[DETECTORS[name].kind].name} | {mark.get('healthy', 0):.3g} | "
-            f"{mark.get('sick', 0):.3g} ({mark.get('seen', 0):.0f}) | {mark['at']:.3g} |"
-        )
+        reach = f"{mark['healthy']:.3g} | {mark['sick']:.3g} ({mark['seen']:.0f})" if "seen" in mark else "– | –"
+        lines.append(f"| {name} | {CATALOGUE[DETECTORS[name].kind].name} | {reach} | {mark['at']:.3g} |")
     return "\n".join(lines) + "\n"
 
 
@@ -287,11 +291,14 @@ def main() -> None:
     failed = [one for one in everyone if not one.sick and final(one)[0] > NEAR]
     everybody = [one for one in everyone if one not in spared and one not in failed]
     if not asked.report:
-        document = {"source": "benchmarks/clinic_calibrate.py", "thresholds": calibrated(everybody)}
+        before = json.loads(THRESHOLDS.read_text())["thresholds"]
+        known = {name: entry for name, entry in before.items() if "source" in entry}
+        document = {"source": "benchmarks/clinic_calibrate.py", "thresholds": calibrated(everybody, known)}
         THRESHOLDS.write_text(json.dumps(document, indent=1) + "\n")
         detectors.thresholds.cache_clear()
     marks = json.loads(THRESHOLDS.read_text())["thresholds"]
-    PAGE.write_text(page(everybody, marks) + apart(spared, failed))
+    treated = "\n".join(section(list(ends())))
+    PAGE.write_text(page(everybody, marks) + apart(spared, failed) + treated + "\n")
     print(PAGE.read_text())
 
 

@@ -69,6 +69,10 @@ TABLE = (
     Picture("dragan", "digits", "dragan", 30_000, {"width": 32}),
     Picture("r3gan", "glyphs", "r3gan", 30_000),
     Picture("cgan", "digits", "cgan", 40_000),
+    Picture("acgan", "digits", "acgan", 40_000),
+    Picture("projection", "digits", "projection", 40_000),
+    Picture("infogan", "digits", "infogan", 40_000),
+    Picture("sgan", "digits", "sgan", 40_000),
     Picture("cyclegan", "glyphs:sans-serif", "cyclegan", 4_000),
 )
 

@@ -13,7 +13,7 @@ from zerosum.metrics.core import Modes
 from zerosum.metrics.modes import coverage
 
 R3GAN: dict[str, dict[str, float]] = {
-    "ring": {"length_samples": 2_048_000, "gamma_begin": 0.4, "burn_in": 1.0, "decay_to": 0.2},
+    "ring": {"length_samples": 2_048_000, "gamma_begin": 0.4, "burn_in": 0.7},
     "grid": {},
     "grid100": {},
 }

@@ -7,6 +7,7 @@ sees none of this: only the signals of the training that comes of it.
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
 import torch
@@ -18,12 +19,12 @@ from zerosum.data.packed import PackedSource
 from zerosum.draw import Draw
 from zerosum.games import Controls, Phase, Result
 from zerosum.networks.mlp import MLPCritic
-from zerosum.optimizers import Optimizer
 from zerosum.spaces import Space
 from zerosum.training.plan import Plan
 
 OnPlan = Callable[[Plan, Space, int], Plan]
 OnData = Callable[[Data, int], Data]
+FromUsual = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,7 @@ class Sickness:
     Args:
         right: kinds of findings, any of which is right.
         wards: (recipe, data) pairs in which it is played.
-        options: of the recipe.
+        options: of the recipe, or what makes them of the recipe's own defaults.
         plan: what is done to the plan, given the space and the seed.
         data: what is done to the data, given the seed.
         critic: another critic, given the space.
@@ -43,7 +44,7 @@ class Sickness:
 
     right: tuple[str, ...]
     wards: tuple[tuple[str, str], ...]
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] | FromUsual = field(default_factory=dict)
     plan: OnPlan | None = None
     data: OnData | None = None
     critic: Callable[[Space], nn.Module] | None = None
@@ -54,29 +55,14 @@ class Sickness:
 # --- plans ---
 
 
-def optimizer(player: str, **changed: Any) -> OnPlan:
-    """Another optimizer for a player; `lr_times` multiplies its learning rate."""
+def rates(generator: float, critic: float) -> FromUsual:
+    """Learning rates, as multiples of the recipe's own."""
 
-    def change(plan: Plan, space: Space, seed: int) -> Plan:
-        moved = plan.game.players[player]
-        assert isinstance(moved.optimizer, Optimizer)
-        rest = {name: value for name, value in changed.items() if name != "lr_times"}
-        lr = moved.optimizer.lr * changed.get("lr_times", 1.0)
-        plan.game.players[player] = replace(moved, optimizer=replace(moved.optimizer, lr=lr, **rest))
-        return plan
+    def given(usual: Mapping[str, Any]) -> Mapping[str, Any]:
+        own = usual["critic_lr"] or usual["lr"]
+        return {"lr": generator * usual["lr"], "critic_lr": critic * own}
 
-    return change
-
-
-def both(*changes: OnPlan) -> OnPlan:
-    """One after the other."""
-
-    def change(plan: Plan, space: Space, seed: int) -> Plan:
-        for one in changes:
-            plan = one(plan, space, seed)
-        return plan
-
-    return change
+    return given
 
 
 def dead_units(plan: Plan, space: Space, seed: int) -> Plan:
@@ -91,17 +77,18 @@ def dead_units(plan: Plan, space: Space, seed: int) -> Plan:
     return plan
 
 
-def poisoned(spoil: Callable[[Tensor], Tensor]) -> OnPlan:
-    """From a random round on, the critic's first term is spoilt."""
+def poisoned(spoil: Callable[[Tensor], Tensor], moves: int | None = None) -> OnPlan:
+    """From a random round on the critic's first term is spoilt, for so many of its moves; None: for good."""
 
     def change(plan: Plan, space: Space, seed: int) -> Plan:
-        begin = onset(plan, seed)
-        rounds = iter(range(plan.length_samples))
+        begin = onset(plan.length_samples, seed)
+        turns = count()
 
         def spoilt(phase: Phase) -> Phase:
             def loss(batch: Batch, draw: Draw, controls: Controls) -> Result:
                 found = phase.loss(batch, draw, controls)
-                if next(rounds) * plan.batch_size < begin:
+                turn = next(turns) - begin // plan.batch_size
+                if turn < 0 or (moves is not None and turn >= moves):
                     return found
                 first = next(iter(found.terms))
                 return replace(found, terms={**found.terms, first: spoil(found.terms[first])})
@@ -115,10 +102,10 @@ def poisoned(spoil: Callable[[Tensor], Tensor]) -> OnPlan:
     return change
 
 
-def onset(plan: Plan, seed: int) -> int:
+def onset(length_samples: int, seed: int) -> int:
     """Samples seen at which something happens, between a fifth and a half of the training."""
     share = Draw("clinic", "onset", seed).uniform(1).item()
-    return int(plan.length_samples * (0.2 + 0.3 * share))
+    return int(length_samples * (0.2 + 0.3 * share))
 
 
 def overflow(term: Tensor) -> Tensor:
@@ -233,18 +220,17 @@ def to_255(data: Data, seed: int) -> Data:
     )
 
 
-POINTS = (("r3gan", "ring"), ("wgan-gp", "grid"))
-IMAGES = (("dcgan", "digits"), ("wgan-gp", "glyphs"))
+RING, GLYPHS = ("r3gan", "ring"), ("dcgan", "glyphs")
 LOST = ("collapse", "partial", "oscillating", "blind", "strong", "vanishing", "diverging")
 """What a game may show whose balance is lost; which of them depends on loss and penalty."""
 
 KINDS: Mapping[str, Sickness] = {
-    "fast generator": Sickness(right=LOST, plan=optimizer("G", lr_times=30), wards=(*POINTS, *IMAGES)),
-    "fast critic": Sickness(right=LOST, plan=optimizer("D", lr_times=30), wards=(*POINTS, *IMAGES)),
+    "fast generator": Sickness(right=LOST, options=rates(generator=30, critic=1), wards=(RING, GLYPHS)),
+    "fast critic": Sickness(right=LOST, options=rates(generator=1, critic=30), wards=(RING, GLYPHS)),
     "tiny critic": Sickness(
         right=("blind", "collapse", "partial", "oscillating"),
         critic=lambda space: MLPCritic(space, width=2, depth=1),
-        wards=(*POINTS, *IMAGES),
+        wards=(RING, ("dcgan", "digits")),
     ),
     "deep critic": Sickness(
         right=("blind", "vanishing", "collapse"),
@@ -293,7 +279,7 @@ KINDS: Mapping[str, Sickness] = {
     ),
     "not a number": Sickness(
         right=("nan",),
-        plan=poisoned(lambda term: term * float("nan")),
+        plan=poisoned(lambda term: term * float("nan"), moves=1),
         wards=(("gan", "ring"), ("dcgan", "digits")),
         late=True,
     ),
@@ -301,15 +287,12 @@ KINDS: Mapping[str, Sickness] = {
         right=("nan", "diverging"), plan=poisoned(overflow), wards=(("r3gan", "grid"), ("dcgan", "glyphs")), late=True
     ),
     "frozen generator": Sickness(
-        right=("stagnation",), plan=optimizer("G", lr_times=0), wards=(("r3gan", "ring"), ("dcgan", "digits"))
+        right=("stagnation",), options=rates(generator=0, critic=1), wards=(("r3gan", "ring"), ("dcgan", "digits"))
     ),
     "dead units": Sickness(right=("dead", "stagnation"), plan=dead_units, wards=(("gan", "ring"), ("gan", "digits"))),
     "momentum": Sickness(
         right=LOST,
-        plan=both(
-            optimizer("G", name="momentum", betas=(0.99, 0.0), lr_times=50),
-            optimizer("D", name="momentum", betas=(0.99, 0.0), lr_times=50),
-        ),
+        options=lambda usual: {"optimizer": "momentum", "betas": (0.99, 0.0), **rates(50, 50)(usual)},
         wards=(("gan", "ring"), ("dcgan", "digits")),
     ),
 }
@@ -318,7 +301,9 @@ KINDS: Mapping[str, Sickness] = {
 HEALTHY: tuple[tuple[str, str], ...] = (
     *((recipe, data) for recipe in ("r3gan", "wgan-gp") for data in ("ring", "grid", "digits", "glyphs")),
     *((recipe, data) for recipe in ("dcgan", "lsgan", "cgan", "dragan") for data in ("digits", "glyphs")),
-    *((recipe, "digits") for recipe in ("gan", "wgan", "sngan")),
+    *((recipe, "digits") for recipe in ("gan", "wgan", "sngan", "acgan", "projection", "infogan", "sgan")),
     ("cyclegan", "glyphs:sans-serif"),
+    *(("gan", data) for data in ("ring", "glyphs")),
+    *(("wgan", data) for data in ("grid", "glyphs")),
 )
 """(recipe, data) to which nothing is done."""

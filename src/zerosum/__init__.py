@@ -11,14 +11,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from zerosum.api import Run, check, compare, describe, diagnose, evaluate, resume, sample, train
+    from zerosum.api import Run, check, classify, compare, describe, diagnose, evaluate, resume, sample, train
     from zerosum.data import Data, DataOptions, Density, open_data
     from zerosum.errors import Interrupted, TrainingFailed, UserError
     from zerosum.games import Game, Phase, Player, Result, Sampler
     from zerosum.training.plan import Plan
 
 HOMES = {
-    "zerosum.api": ("Run", "check", "compare", "describe", "diagnose", "evaluate", "resume", "sample", "train"),
+    "zerosum.api": (
+        "Run",
+        "check",
+        "classify",
+        "compare",
+        "describe",
+        "diagnose",
+        "evaluate",
+        "resume",
+        "sample",
+        "train",
+    ),
     "zerosum.data": ("Data", "DataOptions", "Density", "open_data"),
     "zerosum.errors": ("Interrupted", "TrainingFailed", "UserError"),
     "zerosum.games": ("Game", "Phase", "Player", "Result", "Sampler"),
@@ -40,6 +51,7 @@ __all__ = [
     "TrainingFailed",
     "UserError",
     "check",
+    "classify",
     "compare",
     "describe",
     "diagnose",

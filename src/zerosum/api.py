@@ -13,9 +13,12 @@ from zerosum.games import Game
 from zerosum.metrics.evaluation import evaluate as judge
 from zerosum.metrics.records import Record
 from zerosum.metrics.statistics import FeatureNetwork
+from zerosum.recipes import AUTO
 from zerosum.recipes.options import Recipe
-from zerosum.runs.checking import Check
+from zerosum.runs.checking import Check, chosen_for
 from zerosum.runs.checking import check as check_data
+from zerosum.runs.classifying import Classes
+from zerosum.runs.classifying import classify as ask_classifier
 from zerosum.runs.commands import DOCTOR, EVALUATION, TRAINING
 from zerosum.runs.comparison import Comparison, comparison
 from zerosum.runs.diagnosing import Diagnosis
@@ -89,13 +92,16 @@ def train(
     device: str = "auto",
     devices: int = 1,
     precision: str = "auto",
+    compile: str = "auto",
     evaluate: str | Sequence[str] = "auto",
     best: str | None = None,
     patience: int | None = None,
     evaluate_every_samples: int | None = None,
     evaluate_n: int | None = None,
     evaluate_share: float = 0.05,
-    doctor: str = "watch",
+    doctor: str | None = None,
+    doctor_switch: bool = True,
+    doctor_every_samples: int | None = None,
     observers: Sequence[Observer] = (),
     progress: bool = True,
     **options: Any,
@@ -103,8 +109,8 @@ def train(
     """Train a recipe on data.
 
     Args:
-        recipe: a name (`zerosum list`), a function `(space, *, …) -> Plan`, a `Plan` or a `Game` of your own, or None
-            for one that suits the data.
+        recipe: a name (`zerosum list`), `auto` for the recipe and sizes that `check` recommends, a function
+            `(space, *, …) -> Plan`, a `Plan` or a `Game` of your own, or None for one that suits the data.
         data: a name, a path, an array, a tensor, a data set with length and index, or a `Data`.
         out: the run directory; by default a new one under `runs/`.
         length_samples: real samples seen when the training ends.
@@ -112,13 +118,16 @@ def train(
         device: `auto`, `cpu`, `cuda` or `mps`.
         devices: processes on this machine, one device each.
         precision: `auto`, `float32` or `bfloat16`.
+        compile: whether losses are compiled: `on`, `off`, or `auto`, where the training is long enough for it.
         evaluate: what is measured on the way: `auto`, `off`, or names of metrics; see docs/metrics.md.
         best: the metric that tells the best checkpoint, which is kept.
         patience: evaluations without a better one after which the training ends.
         evaluate_every_samples, evaluate_n: how often, and of how many samples; None: as the time allows.
         evaluate_share: of the training's time that evaluations may take.
-        doctor: `watch`: signals and findings go into the log, and what is serious is told; or `off`; see
-            docs/doctor.md.
+        doctor: `watch`: signals and findings go into the log, and what is serious is told; `treat`: and something is
+            done about it; or `off`; see docs/doctor.md. None: `treat` for `auto`, else `watch`.
+        doctor_switch: whether treatment may put another recipe, and so another loss, in the place of one that fails.
+        doctor_every_samples: between two looks; None: fifty in all, and never more often than the time allows.
         observers: called at their times.
         progress: whether progress is shown.
         options: of the data (`zerosum.data.DataOptions`) and of the recipe, and `generator` and `critic`, networks of
@@ -137,20 +146,26 @@ def train(
         evaluate_n=evaluate_n,
         evaluate_share=evaluate_share,
     )
-    doctoring = Doctoring(doctor=doctor)
+    usual = "treat" if recipe == AUTO else "watch"
+    doctoring = Doctoring(
+        doctor=doctor or usual, doctor_switch=doctor_switch, doctor_every_samples=doctor_every_samples
+    )
+    name, chosen = chosen_for(recipe, data, options, device=device, progress=progress)
     setup = settle(
-        recipe,
+        name,
         data,
-        options,
+        chosen | options,
         length_samples=length_samples,
         seed=seed,
         device=device,
         devices=devices,
         precision=precision,
+        compile=compile,
         progress=progress,
     )
     training = prepare(setup, wishes, doctoring, observers, progress)
-    return _played(training, training.begin(out))
+    path, played = training.begin(out)
+    return _played(played, path)
 
 
 def describe(recipe: str | None = None, *, data: Any = "digits", **how: Any) -> dict[str, Any]:
@@ -158,8 +173,10 @@ def describe(recipe: str | None = None, *, data: Any = "digits", **how: Any) -> 
     training, rest = parted(how, TRAINING)
     wishes, rest = parted(rest, EVALUATION)
     doctor, options = parted(rest, DOCTOR)
-    setup = settle(recipe, data, options, **training)
-    return planned(setup, setup.plan(), Wishes(**wishes), Doctoring(**doctor))
+    name, chosen = chosen_for(recipe, data, options, device=training.get("device", "auto"), progress=False)
+    setup = settle(name, data, chosen | options, **training)
+    doctoring = Doctoring(**{"doctor": "treat" if recipe == AUTO else "watch", **doctor})
+    return planned(setup, setup.plan(), Wishes(**wishes), doctoring)
 
 
 def resume(
@@ -208,8 +225,7 @@ def resume(
     training = prepare(setup, wishes, doctoring, observers, progress)
     evaluation = {"evaluation": training.document["evaluation"]} if changes else {}
     doctor = {"doctor": training.document["doctor"]} if care else {}
-    training.resume(path, document | evaluation | doctor)
-    return _played(training, path)
+    return _played(training.resume(path, document | evaluation | doctor), path)
 
 
 def _played(training: Training, path: Path) -> Run:
@@ -248,6 +264,33 @@ def sample(
     if out is not None:
         samples.save(Path(out))
     return samples.values
+
+
+def classify(
+    run: str | Path | Run,
+    data: Any = None,
+    *,
+    out: str | Path | None = None,
+    checkpoint: int | str | None = None,
+    progress: bool = True,
+) -> Classes:
+    """Classes of samples, by a run that has learned to tell them (`acgan`, `sgan`).
+
+    Args:
+        run: a name under `runs/`, or a path.
+        data: a name, a path, an array or a tensor, as `train` takes them; None: what the run held out.
+        out: where to write the probabilities, as CSV.
+        checkpoint: samples seen, `best`, or None for the newest.
+        progress: whether packing of data shows a bar.
+
+    Raises:
+        UserError: the run has learned no classifier, or the samples cannot be had or are of another form.
+    """
+    opened = run if isinstance(run, Run) else Run(find_run(run))
+    found = ask_classifier(opened.path, data, game=opened.game, checkpoint=checkpoint, progress=progress)
+    if out is not None:
+        found.save(Path(out))
+    return found
 
 
 def evaluate(
@@ -348,6 +391,8 @@ def diagnose(
     *,
     samples: Given | None = None,
     against: Any = None,
+    spectral: bool = False,
+    checkpoint: int | str | None = None,
     progress: bool = True,
 ) -> Diagnosis:
     """What went wrong in a training, since when, by what evidence, and what helps; see docs/doctor.md.
@@ -358,16 +403,20 @@ def diagnose(
         subject: a run by name or path, or the losses of another program: a CSV or JSONL.
         samples: of another program: a folder of images, `.zip`, `.npz`, `.npy`, an array or a tensor.
         against: real data to hold these samples against: a name, a path, an array …
+        spectral: whether the spectral norm of every weight of a run's networks is found, too.
+        checkpoint: whose weights: samples seen, `best`, or None for the newest.
         progress: whether packing of data shows a bar.
 
     Raises:
         UserError: nothing is given, or something that cannot be used.
     """
-    path = subject.path if isinstance(subject, Run) else subject
-    found = diagnose_training(path, samples, against, progress=progress)
+    path, game = (subject.path, subject.game) if isinstance(subject, Run) else (subject, None)
+    found = diagnose_training(
+        path, samples, against, spectral=spectral, checkpoint=checkpoint, game=game, progress=progress
+    )
     if found.run is not None:
         store_findings(found)
-        write_report(found.run)
+        write_report(found.run, found.spectral)
     return found
 
 

@@ -19,6 +19,10 @@ class TrainingFailed(RuntimeError):
     """Training cannot go on (NaN, full disk …); what was saved before is intact, and the message says where."""
 
 
+class NotFinite(TrainingFailed):
+    """A loss or gradient became NaN or infinite."""
+
+
 class Interrupted(Exception):
     """A signal ended the training after a whole round, which is saved.
 

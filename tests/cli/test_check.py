@@ -79,7 +79,9 @@ def test_the_document_has_all_of_it(capsys, pictures):
     assert all(figure["n"] > 0 for figure in found["figures"])
     assert found["recommendation"]["recipe"] == "r3gan"
     assert found["recommendation"]["why"]
-    assert found["recommendation"]["command"] == (f"zerosum train r3gan --data '{pictures}' --resolution 16 --flip")
+    assert found["recommendation"]["command"] == (
+        f"zerosum train r3gan --data '{pictures}' --resolution 16 --flip --augment 0.5"
+    )
 
 
 @pytest.mark.parametrize(
@@ -101,7 +103,7 @@ def test_what_is_recommended_for_few_pictures_can_be_trained(held_out):
     advised = zerosum.check(values, device="cpu", held_out=held_out, progress=False).recommendation
     early = {"patience": 10} if held_out == 0.5 else {}
     kept = {"held_out": held_out} if held_out != 0.2 else {}
-    assert advised.options == kept | {"resolution": "40x64"} | early
+    assert advised.options == kept | {"resolution": "40x64", "gamma": 2.5, "augment": 0.5} | early
     planned = api.describe(advised.recipe, data=values, **advised.options)
     assert planned["evaluation"]["patience"] == early.get("patience")
 
@@ -130,10 +132,13 @@ def test_sizes_follow_the_number_of_samples():
     values = np.random.default_rng(0).integers(0, 256, (30, 16, 16), np.uint8)
     found = examine(open_data(values))
     advised = recommendation(found, "r3gan", DataOptions(), "cpu", None)
-    assert advised.options == {"batch_size": 16}
-    assert advised.command == "zerosum.train('r3gan', data=data, batch_size=16)"
+    assert advised.options == {"batch_size": 16, "gamma": 2.0, "augment": 0.5}
+    assert advised.command == "zerosum.train('r3gan', data=data, batch_size=16, gamma=2.0, augment=0.5)"
     many = Examination(name="many", space=found.space, train_size=1_000_000, held_out_size=10_000, figures=())
-    assert recommendation(many, "r3gan", DataOptions(), "cuda", "x").options == {"length_samples": 5_000_000}
+    assert recommendation(many, "r3gan", DataOptions(), "cuda", "x").options == {
+        "width": 32,
+        "length_samples": 5_000_000,
+    }
     assert recommendation(many, "r3gan", DataOptions(), "cpu", "x").options == {}
 
 
@@ -171,3 +176,21 @@ def test_python_takes_what_train_takes():
 )
 def test_a_mistake_is_told_in_one_line(capsys, line, message):
     assert message in refused(capsys, line)
+
+
+def test_auto_trains_what_is_recommended_and_treats_it(capsys, tmp_path):
+    assert (
+        main(shlex.split(f"train auto --data digits --resolution 16 --length-samples 64 --out {tmp_path / 'run'}")) == 0
+    )
+    plan = zerosum.Run(tmp_path / "run").plan
+    advised = zerosum.check("digits", resolution="16", progress=False).recommendation
+    assert plan["recipe"] == advised.recipe
+    assert {name: plan["options"].get(name, plan["data"]["options"].get(name)) for name in advised.options} == {
+        **advised.options
+    }
+    assert plan["doctor"]["doctor"] == "treat"
+
+
+def test_what_is_given_beside_auto_holds():
+    described = api.describe("auto", data="digits", resolution="16", batch_size=8, doctor="watch")
+    assert (described["training"]["batch_size"], described["doctor"]["doctor"]) == (8, "watch")

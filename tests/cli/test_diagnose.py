@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import zerosum
 from zerosum.cli import main
@@ -151,6 +152,32 @@ def test_the_python_of_it(here):
     assert [finding.kind for finding in found.findings] == kinds(written)
 
 
+def test_spectral_norms_are_given_when_they_are_asked_for(here, capsys):
+    document = diagnosed(capsys, "first", "--spectral")
+    tensors = load_file(max((here / "runs" / "first" / "checkpoints").iterdir()) / "model.safetensors")
+    norms = document["spectral"]["norms"]
+    assert {f"live/{norm['weight']}" for norm in norms} == {
+        name for name, tensor in tensors.items() if name.startswith("live/") and tensor.ndim >= 2
+    }
+    for norm in norms:
+        weight = tensors[f"live/{norm['weight']}"].double()
+        assert norm["player"] == norm["weight"].split(".")[0]
+        assert norm["shape"] == list(weight.shape)
+        assert norm["norm"] == pytest.approx(np.linalg.norm(weight.numpy(), 2), rel=1e-5)
+    assert document["spectral"]["samples_seen"] == 1_000
+    page = (here / "runs" / "first" / "report.html").read_text()
+    assert all(f'<th scope="row">{norm["weight"]}</th>' in page for norm in norms)
+    text = printed(capsys, "first", "--spectral", "--checkpoint", "1000")
+    assert "spectral norms after 1,000 samples seen" in text
+    assert all(norm["weight"] in text for norm in norms)
+
+
+def test_spectral_norms_are_left_out_unless_they_are_asked_for(here, capsys):
+    assert "spectral" not in diagnosed(capsys, "first")
+    assert 'id="norms"' not in (here / "runs" / "first" / "report.html").read_text()
+    assert "spectral norms" not in printed(capsys, "first")
+
+
 # --- losses of another program ---
 
 
@@ -182,9 +209,9 @@ def test_losses_of_another_program_are_found_by_their_names(here, capsys, names,
     document = diagnosed(capsys, table(here / "losses.csv", rows, delimiter))
     assert document["columns"] == {"D/loss": names[0], "G/loss": names[1]}
     assert document["unit"] == "step"
-    assert kinds(document) == ["strong"]
-    assert 900 <= document["findings"][0]["began"] <= 1100
-    assert "losses alone" in document["findings"][0]["detail"]
+    assert kinds(document) == ["outlier", "strong"]  # the loss leaps, and stays where it is
+    assert all(900 <= finding["began"] <= 1100 for finding in document["findings"])
+    assert "losses alone" in document["findings"][1]["detail"]
 
 
 def test_which_column_was_taken_is_said(here, capsys):
@@ -209,8 +236,31 @@ def test_beliefs_are_believed(here, capsys):
 def test_losses_without_bound_are_a_divergence(here, capsys):
     rows = series(d_loss=lambda k: -(1.1**k), g_loss=lambda k: 1.1**k)
     document = diagnosed(capsys, table(here / "losses.csv", rows))
-    assert kinds(document) == ["diverging"]
+    assert [f["finding"] for f in document["findings"] if f["severity"] == "serious"] == ["diverging"]
     assert document["unit"] == "row"
+
+
+def noisy(k: int) -> float:
+    """A course that is normal: noise about a level, the same each time."""
+    return 1.4 + 0.05 * float(Draw("noise", k).normal(1))
+
+
+@pytest.mark.parametrize(("at", "name", "value"), [(140, "d_loss", 9.0), (140, "d_loss", 0.2), (160, "g_loss", 0.1)])
+def test_a_single_loss_that_leaps_is_a_note(here, capsys, at, name, value):
+    rows = series(d_loss=noisy, g_loss=lambda k: noisy(-k))
+    assert kinds(diagnosed(capsys, table(here / "losses.csv", rows))) == []
+    rows[at - 1][name] = value
+    (found,) = diagnosed(capsys, table(here / "losses.csv", rows))["findings"]
+    assert (found["finding"], found["severity"]) == ("outlier", "note")
+    assert abs(found["began"] - at) <= 4
+    assert found["detector"] == ("outlier" if name == "d_loss" else "drop")
+    assert found["evidence"]["statistic"] > found["evidence"]["threshold"] == 8
+
+
+def test_a_generators_loss_may_rise(here, capsys):
+    rows = series(d_loss=noisy, g_loss=lambda k: noisy(-k))
+    rows[139]["g_loss"] = 9.0
+    assert kinds(diagnosed(capsys, table(here / "losses.csv", rows))) == []
 
 
 def test_json_lines_with_a_loss_that_is_no_number(here, capsys):
@@ -277,6 +327,9 @@ def test_losses_and_samples_together(here, capsys):
         (["--against", "ring"], "What is to be diagnosed?"),
         (["first", "--against", "ring"], "against belongs to samples"),
         (["first", "--sampels", "x"], "Did you mean '--samples'?"),
+        (["--spectral", "--samples", "made.npy", "--against", "ring"], "name a run"),
+        (["first", "--checkpoint", "1000"], "belongs to spectral"),
+        (["first", "--spectral", "--checkpoint", "7"], "has no checkpoint '7'. Allowed:"),
     ],
 )
 def test_a_mistake_is_told_once(capsys, words, message):

@@ -49,6 +49,8 @@ FAULTS = {
     "dead": [{"signal/dead": v} for v in (0.2, 0.8, 1.0)],
     "range": [{"signal/outside": v} for v in (0.001, 0.1, 0.9)],
 }
+EVENTS = {"outlier": ("D/adversarial", 5.0), "drop": ("G/adversarial", -5.0)}
+"""By detector of what happens once: the loss, and in which direction it leaps."""
 """By detector: the same fault, worse and worse."""
 
 
@@ -66,6 +68,7 @@ def kinds(findings):
 def test_every_detector_has_a_threshold_and_a_kind():
     assert set(DETECTORS) <= set(thresholds())
     assert all(detector.kind in CATALOGUE for detector in DETECTORS.values())
+    assert all(detector.label for detector in DETECTORS.values())
 
 
 def test_nothing_is_wrong_with_a_healthy_course():
@@ -94,6 +97,40 @@ def test_the_worst_is_found_since_when_it_is_so(name):
     assert mine[0].ended is None
     assert mine[0].confidence > 0.5
     assert mine[0].evidence["statistic"] > mine[0].evidence["threshold"]
+
+
+def logged(leaps, n=400, every=10):
+    """A log with a look beside every tenth line: losses of 1 with a little noise, and leaps in some lines."""
+    noise = np.random.default_rng(0).normal(0, 0.05, (n, 2))
+    lines = [
+        {"samples_seen": k, "D/adversarial": 1 + noise[k - 1, 0], "G/adversarial": 1 + noise[k - 1, 1]}
+        for k in range(1, n + 1)
+    ]
+    for place, name, by in leaps:
+        lines[place - 1][name] += by
+    return course_of([line | (HEALTHY if line["samples_seen"] % every == 0 else {}) for line in lines], n)
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_a_loss_that_leaps_between_two_looks_is_found_once(name):
+    loss, by = EVENTS[name]
+    (finding,) = find(logged([(253, loss, by)]))
+    assert (finding.kind, finding.detector, finding.began, finding.ended) == ("outlier", name, 260, 270)
+    assert finding.worst == 260
+    assert not finding.serious
+    assert finding.evidence["statistic"] > 20
+
+
+def test_a_normal_course_has_no_outliers_and_the_generators_loss_may_rise():
+    assert find(logged([])) == []
+    assert find(logged([(253, "G/adversarial", 5.0)])) == []
+
+
+def test_lazy_terms_count_as_they_last_were():
+    """A penalty that is logged now and then is no leap of the sum."""
+    lines = [{"samples_seen": k, "D/adversarial": 1.0, "signal/auc": 0.6} for k in range(1, 101)]
+    lines = [line | ({"D_r1/r1": 7.0} if k % 4 == 0 else {}) for k, line in enumerate(lines)]
+    assert find(course_of(lines, 100)) == []
 
 
 @pytest.mark.parametrize("name", DETECTORS)

@@ -12,7 +12,9 @@ from torch import nn
 import zerosum
 from zerosum.data.core import Batch
 from zerosum.diagnosis.probe import Seen, auc, listening, of_samples, of_units, probe, take, undisturbed
+from zerosum.diagnosis.shares import of_player
 from zerosum.draw import Draw
+from zerosum.games import Phase
 from zerosum.spaces import Images, Points
 from zerosum.training.observers import Report
 
@@ -49,6 +51,9 @@ def trace(state) -> dict[str, Any]:
         for key, module in network.named_modules():
             hooks, tracks = len(module._forward_hooks), getattr(module, "track_running_stats", None)
             found[f"{name}.{key} mode"] = (module.training, tracks, hooks)
+    for key, module in state.game.state.named_modules():
+        found |= {f"state.{key}.{name}": value.clone() for name, value in module.named_buffers(recurse=False)}
+        found[f"state.{key} newest"] = getattr(module, "newest", None)
     return found
 
 
@@ -58,7 +63,7 @@ def same(a: Any, b: Any) -> bool:
     return bool((a == b).all()) if isinstance(a, np.ndarray) else a == b
 
 
-@pytest.mark.parametrize("recipe", ["dcgan", "sngan", "cgan", "wgan", "cyclegan"])
+@pytest.mark.parametrize("recipe", ["dcgan", "sngan", "cgan", "wgan", "wgan-gp", "cyclegan"])
 def test_a_probe_leaves_no_trace_and_says_the_same_again(recipe, tiny, tmp_path):
     """Batch statistics, vectors of the spectral norm, modes, gradients, hooks, random numbers."""
     observer = Twice()
@@ -67,6 +72,34 @@ def test_a_probe_leaves_no_trace_and_says_the_same_again(recipe, tiny, tmp_path)
     for first, second in observer.found:
         assert {"signal/coverage", "signal/precision", "signal/diversity"} <= first.keys()
         assert first == pytest.approx(second, nan_ok=True)
+
+
+TERMS = {
+    "dcgan": {},
+    "wgan-gp": {"D": {"adversarial", "gradient_penalty"}},
+    "r3gan": {"D": {"adversarial", "r1", "r2"}},
+    "cyclegan": {"G": {"adversarial", "cycle", "identity"}, "D": {"A", "B"}},
+}
+
+
+@pytest.mark.parametrize("recipe", TERMS)
+def test_the_shares_of_a_players_terms_sum_to_one(recipe, tiny, tmp_path):
+    """Of players with one term there is nothing to say; a lazy phase's terms stand beside the others (r3gan)."""
+    observer = Twice()
+    zerosum.train(**tiny(recipe, doctor="off"), out=tmp_path / "run", observers=[observer])
+    for found, _ in observer.found[1:]:  # what terms there are is told by the first line of the log
+        shares = {name.removeprefix("signal/share/"): v for name, v in found.items() if "/share/" in name}
+        assert set(shares) == {f"{player}/{term}" for player, terms in TERMS[recipe].items() for term in terms}
+        assert all(0 <= share <= 1 for share in shares.values())
+        for player in TERMS[recipe]:
+            assert sum(v for name, v in shares.items() if name.startswith(f"{player}/")) == pytest.approx(1)
+
+
+def test_a_lazy_term_counts_by_the_rounds_between_two():
+    norms = {"adversarial": torch.tensor(3.0)}, {"r1": torch.tensor(16.0)}
+    phases = [Phase("D", ("D",), None), Phase("D_r1", ("D",), None, every=16)]
+    found = of_player("D", [(phase, {"D": part}) for phase, part in zip(phases, norms, strict=True)])
+    assert {name: share.item() for name, share in found.items()} == {"share/D/adversarial": 0.75, "share/D/r1": 0.25}
 
 
 def test_dropout_rests_and_spectral_norms_do_not_turn():

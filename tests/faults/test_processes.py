@@ -16,6 +16,10 @@ WAYS = {
         *("-m", "zerosum", "train", *flags),
     ],
 }
+TRICKS = {
+    **dict.fromkeys(("feature_matching", "mode_seeking", "historical_averaging", "instance_noise", "r1"), 0.1),
+    **{"top_k": 0.5, "unrolled": 2, "unrolled_lr": 0.01, "pac": 2, "minibatch": "discrimination"},
+}
 
 
 def tensors(run: Path) -> dict[str, torch.Tensor]:
@@ -24,10 +28,10 @@ def tensors(run: Path) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("recipe", "way"), [("dcgan", "devices"), ("cyclegan", "torchrun")])
+@pytest.mark.parametrize(("recipe", "way"), [("dcgan", "devices"), ("cyclegan", "torchrun"), ("gan", "devices")])
 def test_two_processes_train_what_one_trains(python, tiny, as_flags, tmp_path, recipe, way):
-    """Batch normalisation and an image pool (of one picture a slot, so that pictures are swapped) included."""
-    changes = {"cyclegan": {"pool_size": 8}, "dcgan": {"shift": 0.1}}[recipe]
+    """Batch normalisation, an image pool (of one picture a slot, so that pictures are swapped) and tricks included."""
+    changes = {"cyclegan": {"pool_size": 8}, "dcgan": {"shift": 0.1}, "gan": TRICKS}[recipe]
     how = tiny(recipe, **changes, length_samples=32, checkpoint_every_samples=16)
     one = zerosum.train(**how, out=tmp_path / "one")
     result = python(*WAYS[way](as_flags(**how)), "--out", "runs/two", cwd=tmp_path)

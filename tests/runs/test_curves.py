@@ -76,3 +76,12 @@ def test_signals_share_charts_on_an_axis_of_their_own_and_findings_are_no_curves
         ("of late", [2, 4], ["of late"]),
     ]
     assert found[2].curves == {"coverage": [0.5, 0.25], "precision": [None, 1.0]}
+
+
+def test_the_shares_of_a_players_terms_share_a_chart():
+    shares = {"signal/share/D/adversarial": 0.9, "signal/share/D/gradient_penalty": 0.1, "signal/share/G/cycle": 1.0}
+    _, found = charts([{"samples_seen": 1} | shares])
+    assert [(chart.title, list(chart.curves)) for chart in found] == [
+        ("Gradient of D by term", ["adversarial", "gradient penalty"]),
+        ("Gradient of G by term", ["cycle"]),
+    ]

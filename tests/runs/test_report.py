@@ -126,6 +126,15 @@ def test_findings_stand_on_top_with_bars_evidence_advice_and_samples(make_run):
     assert 'aria-label="dead units: from 1,200 to 2,200; samples seen"' in section
     for part in ("1,200 – 2,200", "dead 1", "bad initial weights", "He 2015", "after 1,500 samples seen", "healthy"):
         assert part in section
+    assert re.findall(r"<figcaption>([a-z ,]+) <output>after ([\d,]+)", section) == [
+        ("before", "1,000"),
+        ("at its worst", "1,500"),
+        ("when it was over", "4,000"),
+        ("now", "4,000"),
+    ]
+    assert section.count('class="limit"') == section.count("<circle") == 1
+    assert section.count('class="stretch"') == 1
+    assert 'aria-label="dead units: dead over samples seen, with its threshold"' in section
 
 
 def test_a_run_that_nobody_watched_has_no_findings_to_show(make_run):

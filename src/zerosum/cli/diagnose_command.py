@@ -1,4 +1,4 @@
-"""`zerosum diagnose RUN|FILE [--samples FOLDER --against DATA]`."""
+"""`zerosum diagnose RUN|FILE [--samples FOLDER --against DATA] [--spectral]`."""
 
 import json
 
@@ -11,6 +11,8 @@ FLAGS = [
     Flag("subject", str | None, None, "A run, or a CSV or JSONL of another program's losses.", "RUN|FILE", True),
     Flag("samples", str | None, None, "Another program's samples: a folder of images, a .zip, .npz or .npy.", "PATH"),
     Flag("against", str | None, None, "Real data to hold these samples against: a name or a path.", "DATA"),
+    Flag("spectral", bool, False, "Also give the spectral norm of every weight of a run's networks."),
+    Flag("checkpoint", str | None, None, "Of spectral norms: best, or samples seen; none: the newest.", "best|NUMBER"),
     Flag("json", bool, False, "Print a document, and nothing else, on standard output."),
     Flag("list", bool, False, "Name all that can be found and stop."),
 ]

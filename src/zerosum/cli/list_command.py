@@ -11,7 +11,8 @@ def run(words: list[str]) -> None:
     from zerosum.runs.summary import table
 
     parse({}, words, command="list", description="All recipes and all data, one line each.")
-    show(table("recipes", recipes.names()))
+    auto = {recipes.AUTO: "what suits your data and device, recipe and sizes; the doctor treats it"}
+    show(table("recipes", recipes.names() | auto))
     show(
         table(
             "data",

@@ -14,12 +14,14 @@ from zerosum.runs.commands import as_declared
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
-Doctor = Literal["off", "watch"]
+Compile = Literal["auto", "on", "off"]
+Doctor = Literal["off", "watch", "treat"]
 
 DEVICE = Flag("device", Device, "auto", "Where to train; auto: the fastest there is.")
 DEVICES = Flag("devices", int, 1, "How many of them; the batch is shared among them.")
 SEED = Flag("seed", int, 0, "Of all randomness: the same seed gives the same run.")
 PRECISION = Flag("precision", Precision, "auto", "Number format of the networks' work; auto: the fastest safe one.")
+COMPILE = Flag("compile", Compile, "auto", "Compile the losses; auto: where the training is long enough for it to pay.")
 RUN = Flag("run", str | None, None, "A name under runs/, or the path of a run directory.", "RUN", positional=True)
 EVALUATION = [
     Flag(
@@ -36,7 +38,11 @@ EVALUATION = [
     Flag("evaluate_share", float, 0.05, "Share of the training's time that evaluations may take."),
 ]
 """What is measured while training; it does not shape the weights."""
-DOCTOR = [Flag("doctor", Doctor, "watch", "watch: say what goes wrong and why; off: look at nothing.")]
+DOCTOR = [
+    Flag("doctor", Doctor, "watch", "watch: say what goes wrong and why; treat: and mend it; off: look at nothing."),
+    Flag("doctor_switch", bool, True, "Whether treatment may take another recipe (and loss) for one that fails."),
+    Flag("doctor_every_samples", int | None, None, "Between two looks; none: about fifty in all, as the time allows."),
+]
 """Who looks after a training."""
 
 

@@ -4,17 +4,34 @@ from collections.abc import Collection, Sequence
 from itertools import pairwise
 
 from zerosum.cli.flags import Flag, Groups, free_words, given, parse
-from zerosum.cli.options import DEVICE, DEVICES, DOCTOR, EVALUATION, PRECISION, SEED, data_flags, recipe_flags
+from zerosum.cli.options import (
+    COMPILE,
+    DEVICE,
+    DEVICES,
+    DOCTOR,
+    EVALUATION,
+    PRECISION,
+    SEED,
+    data_flags,
+    recipe_flags,
+    with_defaults,
+)
 from zerosum.cli.output import show
 from zerosum.errors import UserError, choose
+from zerosum.recipes import AUTO
 
 RECIPE = Flag(
-    "recipe", str | None, None, "A name (see `zerosum list`); none: what suits the data.", "[RECIPE]", positional=True
+    "recipe",
+    str | None,
+    None,
+    "A name (see `zerosum list`); auto: and its sizes; none: what suits the data.",
+    "[RECIPE]",
+    positional=True,
 )
 DATA = Flag("data", str, "digits", "A name (see `zerosum list`), a folder or archive of images, an array, hf:NAME.")
 OUT = Flag("out", str | None, None, "Directory of the new run; none: the next free name under runs/.")
 DRY_RUN = Flag("dry_run", bool, False, "Print the resolved plan and stop.")
-COMMON = [RECIPE, DATA, OUT, SEED, DEVICE, DEVICES, PRECISION, DRY_RUN]
+COMMON = [RECIPE, DATA, OUT, SEED, DEVICE, DEVICES, PRECISION, COMPILE, DRY_RUN]
 
 DESCRIPTION = """Train a model on data. This page shows the options of the recipe {recipe!r}; those of another:
 zerosum train RECIPE --help."""
@@ -25,15 +42,16 @@ def run(words: list[str]) -> None:
     from zerosum import api
     from zerosum.runs import places, plan_tables
 
+    automatic, words = without_auto(words)
     recipe = resolved_recipe(words)
-    groups = flag_groups(recipe)
+    groups = flag_groups(recipe, automatic)
     asks = {"-h", "--help"} & set(words)
     values = parse(
         groups, ["--help"] if asks else words, command="train", description=DESCRIPTION.format(recipe=recipe)
     )
     if values["recipe"] not in (None, recipe):
         raise UserError(f"Name the recipe first: zerosum train {values['recipe']} …")
-    options = given(values, groups, words) | {"recipe": recipe}
+    options = given(values, groups, words) | {"recipe": AUTO if automatic else recipe}
     if options.pop("dry_run", False):
         options.pop("out", None)
         show(plan_tables(api.describe(**options)))
@@ -41,12 +59,21 @@ def run(words: list[str]) -> None:
         show(places(api.train(**options).path))
 
 
-def flag_groups(recipe: str) -> Groups:
-    """All flags of a training with `recipe`."""
-    own = recipe_flags(recipe)
+def without_auto(words: list[str]) -> tuple[bool, list[str]]:
+    """Whether everything is left to zerosum, and the other words.
+
+    >>> without_auto(["auto", "--data", "digits"]), without_auto(["gan", "--precision", "auto"])
+    ((True, ['--data', 'digits']), (False, ['gan', '--precision', 'auto']))
+    """
+    return (True, words[1:]) if words[:1] == [AUTO] else (False, words)
+
+
+def flag_groups(recipe: str, automatic: bool = False) -> Groups:
+    """All flags of a training with `recipe`; what is left to zerosum is treated."""
+    own, care = recipe_flags(recipe), with_defaults(DOCTOR, {"doctor": "treat"} if automatic else {})
     taken = {flag.name for flag in [*COMMON, *EVALUATION, *DOCTOR, *own]}
     data = [flag for flag in data_flags() if flag.name not in taken]
-    return {"": COMMON, recipe: own, "data": data, "evaluation": EVALUATION, "doctor": DOCTOR}
+    return {"": COMMON, recipe: own, "data": data, "evaluation": EVALUATION, "doctor": care}
 
 
 def resolved_recipe(words: Sequence[str]) -> str:

@@ -1,6 +1,8 @@
 """The course of a training as the doctor reads it: the log as a table, a row for each moment that was probed.
 
-Figures that are logged at other moments (losses, gradient norms) stand in the row of the next probe.
+Figures that are logged at other moments (losses, gradient norms) stand in the row of the next probe. What would be lost
+on the way is a loss that leaps and is back at the next probe; so each row also has how far the losses of every player
+leapt since the row before, `leap of D`, and dropped, `drop of D`: robust z-scores over the lines of the log.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,10 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from zerosum.diagnosis.outliers import largest_since, robust_z
 from zerosum.diagnosis.probe import PREFIX
 
 Line = Mapping[str, float | None]
 Column = NDArray[np.float64]
+PLAYERS = ("D", "G")
+"""Whose losses are looked at line by line: the critic and the generator, as `phase/term` or `phase_more/term`."""
+LEAP, DROP = "leap of ", "drop of "
+"""How names of columns begin that tell how far a player's loss leapt."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,44 @@ def course_of(lines: Sequence[Line], length_samples: int) -> Course:
             rows.append(dict(latest))
     names = dict.fromkeys(name for row in rows for name in row)
     columns = {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
-    return Course(columns.get("samples_seen", np.zeros(0)), columns, length_samples)
+    samples_seen = columns.get("samples_seen", np.zeros(0))
+    return Course(samples_seen, columns | leaps(lines, samples_seen), length_samples)
+
+
+def leaps(lines: Sequence[Line], moments: Column) -> dict[str, Column]:
+    """How far each player's loss left its course since the moment before, and how far downwards: columns `(m,)`."""
+    found: dict[str, Column] = {}
+    for player in PLAYERS:
+        places, losses = total_loss(lines, player)
+        z = robust_z(losses)
+        found |= {
+            LEAP + player: largest_since(abs(z), places, moments),
+            DROP + player: largest_since(-z, places, moments),
+        }
+    return found
+
+
+def total_loss(lines: Sequence[Line], player: str) -> tuple[Column, Column]:
+    """Moments of the lines that tell a player's losses, and their sums; of lazy terms that are not due, the latest."""
+    latest: dict[str, float] = {}
+    places, sums = [], []
+    for line in lines:
+        terms = {name: value for name, value in line.items() if is_loss(name, player) and numeric(value)}
+        if terms:
+            latest |= {name: np.nan if value is None else value for name, value in terms.items()}
+            places.append(line["samples_seen"])
+            sums.append(sum(latest.values()))
+    return np.array(places, dtype=np.float64), np.array(sums, dtype=np.float64)
+
+
+def is_loss(name: str, player: str) -> bool:
+    """Whether a name of the log is that of a term which a player lowers.
+
+    >>> [is_loss(name, "D") for name in ("D/adversarial", "D_r1/r1", "D/grad_norm", "G/adversarial", "update/D")]
+    [True, True, False, False, False]
+    """
+    phase, _, term = name.rpartition("/")
+    return phase.split("_")[0] == player and not term.startswith("grad_norm")
 
 
 def numeric(value: object) -> bool:

@@ -2,7 +2,8 @@
 
 Detectors see the log and nothing else: no recipe, no option, no name. What a statistic is worth is not guessed: the
 thresholds and their scales in `thresholds.json` come from the clinic (`benchmarks/clinic`), from trainings that were
-healthy and trainings that were made sick; half of the kinds and seeds set them, the other half measured them.
+healthy and trainings that were made sick; half of the kinds and seeds set them, the other half measured them. Those of
+outliers are known beforehand, as robust z-scores have a scale of their own: `thresholds.json` says so under `source`.
 """
 
 import json
@@ -14,7 +15,7 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-from zerosum.diagnosis.course import Column, Course, settled
+from zerosum.diagnosis.course import DROP, LEAP, Column, Course, settled
 from zerosum.diagnosis.findings import Finding
 
 UPDATE = "update/"
@@ -23,7 +24,9 @@ GRACE = 0.1
 WINDOW = 5
 """Moments over which progress is measured."""
 HOLD = 3
-"""Moments in a row that make a finding."""
+"""Moments in a row that make a finding of what lasts."""
+EVENT = 1
+"""The same of what happens and is over."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,20 @@ class Detector:
         statistic: of a course: a value for each moment, higher the worse; NaN where nothing is known.
         evidence: names of the figures that are shown with the finding.
         grace: share of the training in which it keeps silent.
+        hold: moments in a row that make a finding; the statistic is the median of as many.
+        label: the statistic in a few words or as a formula of signals.
     """
 
     kind: str
     statistic: Callable[[Course], Column]
     evidence: tuple[str, ...]
     grace: float = GRACE
+    hold: int = HOLD
+    label: str = ""
+
+    def settled(self, course: Course) -> Column:
+        """The statistic as it is held against the threshold, `(m,)`."""
+        return settled(self.statistic(course), self.hold)
 
 
 @dataclass(frozen=True)
@@ -131,20 +142,38 @@ def still(course: Course, player: str) -> Column:
 
 
 DETECTORS: Mapping[str, Detector] = {
-    "collapse": Detector("collapse", collapse, ("signal/diversity",)),
-    "partial": Detector("partial", partial, ("signal/precision", "signal/coverage")),
-    "rarest": Detector("partial", rarest, ("signal/rarest", "signal/precision")),
-    "strong": Detector("strong", strong, ("signal/auc", "signal/distance")),
-    "blind": Detector("blind", blind, ("signal/auc", "signal/distance")),
-    "vanishing": Detector("vanishing", vanishing, ("G/grad_norm",), grace=0.02),
-    "diverging": Detector("diverging", diverging, ("signal/score_real", "signal/score_fake"), grace=0),
-    "oscillating": Detector("oscillating", oscillating, ("signal/drift", "signal/coverage")),
-    "stagnation": Detector("stagnation", stagnation, ("update/G", "update/D"), grace=0),
-    "overfitting": Detector("overfitting", lambda course: course.signal("auc_held_out"), ("signal/auc_held_out",)),
-    "memorising": Detector("memorising", memorising, ("signal/copies", "signal/precision")),
-    "dead": Detector("dead", lambda course: course.signal("dead"), ("signal/dead",), grace=0),
-    "starved": Detector("starved", lambda course: course["waiting"], ("waiting", "samples_per_second"), grace=0.02),
-    "range": Detector("range", lambda course: course.signal("outside"), ("signal/outside",), grace=0),
+    "collapse": Detector("collapse", collapse, ("signal/diversity",), label="1 − diversity"),
+    "partial": Detector("partial", partial, ("signal/precision", "signal/coverage"), label="precision − coverage"),
+    "rarest": Detector("partial", rarest, ("signal/rarest", "signal/precision"), label="(1 − rarest) × precision"),
+    "strong": Detector(
+        "strong", strong, ("signal/auc", "signal/distance"), label="(2 auc − 1) × √distance × (1 − progress)"
+    ),
+    "blind": Detector("blind", blind, ("signal/auc", "signal/distance"), label="(2 − 2 auc) × √distance"),
+    "vanishing": Detector("vanishing", vanishing, ("G/grad_norm",), grace=0.02, label="−log10 of G’s gradient norm"),
+    "diverging": Detector(
+        "diverging", diverging, ("signal/score_real", "signal/score_fake"), grace=0, label="log10 of the larger score"
+    ),
+    "oscillating": Detector(
+        "oscillating", oscillating, ("signal/drift", "signal/coverage"), label="drift × (1 − coverage)"
+    ),
+    "stagnation": Detector(
+        "stagnation", stagnation, ("update/G", "update/D"), grace=0, label="log10 of learning rate over step"
+    ),
+    "overfitting": Detector(
+        "overfitting", lambda course: course.signal("auc_held_out"), ("signal/auc_held_out",), label="auc held out"
+    ),
+    "memorising": Detector("memorising", memorising, ("signal/copies", "signal/precision"), label="copies × precision"),
+    "dead": Detector("dead", lambda course: course.signal("dead"), ("signal/dead",), grace=0, label="dead"),
+    "starved": Detector(
+        "starved", lambda course: course["waiting"], ("waiting", "samples_per_second"), grace=0.02, label="waiting"
+    ),
+    "range": Detector("range", lambda course: course.signal("outside"), ("signal/outside",), grace=0, label="outside"),
+    "outlier": Detector(
+        "outlier", lambda course: course[LEAP + "D"], (LEAP + "D",), hold=EVENT, label="leap of D’s loss, in σ"
+    ),
+    "drop": Detector(
+        "outlier", lambda course: course[DROP + "G"], (DROP + "G",), hold=EVENT, label="drop of G’s loss, in σ"
+    ),
 }
 """By name; several may see the same kind."""
 
@@ -164,9 +193,9 @@ def find(course: Course, detectors: Mapping[str, Detector] = DETECTORS) -> list[
 
 def seen_by(name: str, detector: Detector, course: Course) -> list[Finding]:
     """What one detector sees: a finding for each stretch in which its statistic is beyond its threshold."""
-    threshold, values = thresholds()[name], settled(detector.statistic(course))
+    threshold, values = thresholds()[name], detector.settled(course)
     beyond = (values > threshold.at) & (course.share >= detector.grace)
-    return [finding_of(detector, threshold, course, values, *stretch) for stretch in stretches(beyond, HOLD)]
+    return [finding_of(name, detector, course, values, *stretch) for stretch in stretches(beyond, detector.hold)]
 
 
 def stretches(beyond: NDArray[np.bool_], least: int) -> list[tuple[int, int]]:
@@ -184,12 +213,12 @@ def stretches(beyond: NDArray[np.bool_], least: int) -> list[tuple[int, int]]:
     return [(first, end) for first, end in found if int(beyond[first:end].sum()) >= least]
 
 
-def finding_of(
-    detector: Detector, threshold: Threshold, course: Course, values: Column, first: int, end: int
-) -> Finding:
+def finding_of(name: str, detector: Detector, course: Course, values: Column, first: int, end: int) -> Finding:
     """A stretch as a finding: the evidence is that of its worst moment."""
+    threshold = thresholds()[name]
     worst = first + int(np.nanargmax(values[first:end]))
-    evidence = {name: float(course[name][worst]) for name in detector.evidence if np.isfinite(course[name][worst])}
+    figures = {figure: float(course[figure][worst]) for figure in detector.evidence}
+    evidence = {figure: value for figure, value in figures.items() if np.isfinite(value)}
     over = end < len(course)
     return Finding(
         kind=detector.kind,
@@ -197,6 +226,8 @@ def finding_of(
         began=int(course.samples_seen[first]),
         ended=int(course.samples_seen[end]) if over else None,
         confidence=threshold.confidence(float(values[worst])),
+        detector=name,
+        worst=int(course.samples_seen[worst]),
     )
 
 

@@ -7,15 +7,18 @@ is over can be read again (`zerosum diagnose`).
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from zerosum.diagnosis.beforehand import of_data
 from zerosum.diagnosis.course import Course, course_of
 from zerosum.diagnosis.detectors import GRACE, HOLD, find, present
 from zerosum.diagnosis.findings import Finding
 from zerosum.diagnosis.probe import probe
+from zerosum.diagnosis.treatment import Act, Treatment
 from zerosum.training.engine import due
-from zerosum.training.journal import read_lines
+from zerosum.training.journal import Follower
 from zerosum.training.observers import Report, State
 
 PREFIX = "finding/"
@@ -23,17 +26,21 @@ PREFIX = "finding/"
 MOMENTS = 50
 """Probes in a training, where it is long enough."""
 ROUNDS = 80
-"""Rounds between two probes at least: one costs about as much as two rounds."""
+"""Rounds between two probes at least: one costs about as much as two large rounds …"""
+SAMPLES_APART = 10_000
+"""… and as 275 samples in small ones, so that either is below 3 % of the time."""
 
 
-def cadence(length_samples: int, batch_size: int, report_every_samples: int) -> int:
+def cadence(length_samples: int, batch_size: int, report_every_samples: int, wanted: int | None = None) -> int:
     """Samples between two probes: a multiple of those between two lines of the log, beside which signals stand.
 
-    >>> cadence(length_samples=200_000, batch_size=64, report_every_samples=1_000)
-    6000
+    As many as are `wanted`, or else a fiftieth of the length, and what keeps looking cheap at least.
+
+    >>> cadence(length_samples=1_000_000, batch_size=64, report_every_samples=5_000)
+    20000
     """
-    wanted = max(length_samples / MOMENTS, ROUNDS * batch_size)
-    return math.ceil(wanted / report_every_samples) * report_every_samples
+    least = max(length_samples / MOMENTS, ROUNDS * batch_size, SAMPLES_APART) if wanted is None else wanted
+    return math.ceil(least / report_every_samples) * report_every_samples
 
 
 class Doctor:
@@ -47,6 +54,8 @@ class Doctor:
         first: whether this is the first of the processes, which alone reads and speaks.
         tell: hears what a user should know, once.
         show: hears the state in words, at every look.
+        treatment: what is done about findings; None: nothing.
+        spread: gives all processes what the first one has.
     """
 
     def __init__(
@@ -58,8 +67,11 @@ class Doctor:
         first: bool = True,
         tell: Callable[[str], None] = lambda text: None,
         show: Callable[[str], None] = lambda text: None,
+        treatment: Treatment | None = None,
+        spread: Callable[[Any], Any] = lambda given: given,
     ) -> None:
         self.run, self.first, self.tell, self.show = run, first, tell, show
+        self.log, self.treatment, self.spread = Follower(run / "log.jsonl"), treatment, spread
         self._every_samples, self.batch_size = every_samples, batch_size
         self.told: set[tuple[str, int | None]] = set()
 
@@ -73,23 +85,27 @@ class Doctor:
         if self.out_of_turn(state):
             return Report()
         signals = probe(state)  # by all processes alike: batch statistics are shared
-        if not self.first:
-            return Report(signals)
-        course = self.read(state, signals)
+        report = self.reported(state, signals) if self.first else Report(signals)
+        return report if self.treatment is None else replace(report, requests=self.spread(report.requests))
+
+    def reported(self, state: State, signals: dict[str, float]) -> Report:
+        """What is found, said and done."""
+        log = [line for line in self.log.lines() if line["samples_seen"] < state.samples_seen]
+        course = course_of(
+            [*log, {**state.values, "samples_seen": state.samples_seen, **signals}], state.length_samples
+        )
         found = [*of_data(self.run, state.data), *present(find(course))]
         self.show(in_words(found) or ("healthy" if looked_enough(course) else ""))
         self.speak(found)
-        return Report(signals | {PREFIX + finding.kind: finding.confidence for finding in found})
+        act = Act() if self.treatment is None else self.treatment(state, course, found, log)
+        for note in act.notes:
+            self.tell(f"Doctor: {note['note'].removeprefix('doctor: ')}.")
+        values = signals | {PREFIX + finding.kind: finding.confidence for finding in found}
+        return Report(values, requests=act.requests, notes=act.notes)
 
     def out_of_turn(self, state: State) -> bool:
         """Whether it is called though no look is due: the training ends here, or was stopped by somebody else."""
         return self.batch_size is not None and not due(self.every_samples, state.samples_seen, self.batch_size)
-
-    def read(self, state: State, signals: dict[str, float]) -> Course:
-        """The course up to this moment."""
-        before = [line for line in read_lines(self.run / "log.jsonl") if line["samples_seen"] < state.samples_seen]
-        now = {**state.values, "samples_seen": state.samples_seen, **signals}
-        return course_of([*before, now], state.length_samples)
 
     def speak(self, found: Sequence[Finding]) -> None:
         """Say what is new."""

@@ -54,6 +54,8 @@ class Finding:
         began: samples seen when it was first so; None where that has no meaning (data).
         ended: samples seen when it was over; None: it is still so.
         confidence: in [0, 1], how far the figure lies beyond its threshold as calibrated; 1 for what was counted.
+        detector: name of what saw it in the course of a training; empty for what was found otherwise.
+        worst: samples seen when it was worst; None where that has no meaning.
     """
 
     kind: str
@@ -62,6 +64,8 @@ class Finding:
     began: int | None = None
     ended: int | None = None
     confidence: float = 1.0
+    detector: str = ""
+    worst: int | None = None
 
     @property
     def about(self) -> Kind:
@@ -81,8 +85,8 @@ class Finding:
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "Finding":
         """A finding from its `document`."""
-        own = ("evidence", "detail", "began", "ended", "confidence")
-        return cls(kind=document["finding"], **{name: document[name] for name in own})
+        own = ("evidence", "detail", "began", "ended", "confidence", "detector", "worst")
+        return cls(kind=document["finding"], **{name: document[name] for name in own if name in document})
 
     def document(self) -> dict[str, Any]:
         """As JSON, with the words of the catalogue."""
@@ -93,6 +97,8 @@ class Finding:
             "severity": about.severity,
             "began": self.began,
             "ended": self.ended,
+            "worst": self.worst,
+            "detector": self.detector,
             "confidence": round(self.confidence, 3),
             "evidence": {name: float(f"{value:.4g}") for name, value in self.evidence.items()},
             "detail": self.detail,
@@ -269,6 +275,17 @@ CATALOGUE: Mapping[str, Kind] = {
         "Held-out samples stand in the training split, too: what is measured against them flatters.",
         ("the same samples twice", "crops of the same picture in both splits"),
         (("each sample once; near-copies in the same split", "zerosum check"),),
+    ),
+    "outlier": kind(
+        "loss outliers",
+        "note",
+        "The critic's loss leapt out of its course, or the generator's dropped out of its own.",
+        ("a few odd samples", "a step that went too far", "a critic so sure that the few samples it misses weigh all"),
+        (
+            ("a look at what else began there: alone it is no fault", "zerosum's clinic"),
+            SLOWER,
+            ("odd samples found and removed", "zerosum check"),
+        ),
     ),
     "starved": kind(
         "starved input",

@@ -8,6 +8,8 @@ with the thresholds of the clinic for the same thing:
   of both. For the log loss -E log D(x) - E log(1 - D(G(z))) = L, Jensen's inequality gives
   E D(x) - E D(G(z)) ≥ 2 exp(-L / 2) - 1, and the AUC is at least that difference. A Wasserstein critic has no such 0.
 
+- Values that leap out of the course of their own series do so whatever the loss.
+
 How far samples are from the data remains unknown, so that a critic that is sure is told as such, and no more.
 """
 
@@ -43,9 +45,11 @@ def sure(course: Course) -> Column:
 
 
 OF_LOSSES: Mapping[str, Detector] = {
-    "strong": Detector("strong", sure, (CRITIC, GENERATOR, REAL, FAKE)),
+    "strong": Detector("strong", sure, (CRITIC, GENERATOR, REAL, FAKE), label="D(x) − D(G(z))"),
     "vanishing": replace(DETECTORS["vanishing"], evidence=(GRADIENT,)),
-    "diverging": Detector("diverging", growing, (CRITIC, GENERATOR), grace=0),
+    "diverging": Detector("diverging", growing, (CRITIC, GENERATOR), grace=0, label="log10 of the larger loss"),
+    "outlier": DETECTORS["outlier"],
+    "drop": DETECTORS["drop"],
 }
 """By the name of the threshold."""
 UNSEEN = "of the losses alone: how near the samples are is not known"

@@ -18,6 +18,7 @@ before it), but nothing in them moves.
 | `dead` | the largest share of units in a layer that answer 0 to every sample |
 | `outside` | share of real values outside the range that generators can reach |
 | `rarest` | of the classes, share of samples nearest to the rarest, over its share of real ones |
+| `share/…` | of a player's terms, the share of its gradient that each has; see `zerosum.diagnosis.shares` |
 
 Distances are taken in `plain_features`: coarse, but the same for every training.
 """
@@ -32,6 +33,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from zerosum.data.core import Batch, Source
 from zerosum.diagnosis.features import plain_features
+from zerosum.diagnosis.shares import shares
 from zerosum.draw import Draw
 from zerosum.games import Sampler
 from zerosum.spaces import Images, Space
@@ -79,6 +81,7 @@ def probe(state: State, n: int = SAMPLES) -> dict[str, float]:
             of_scores(seen)
             | of_samples(state.data.space, seen, finite=state.data.train.size is not None)
             | of_units(seen)
+            | shares(state)
         )
     values = torch.stack([value.float() for value in found.values()]).tolist()  # waits for the device, once
     return {f"{PREFIX}{name}": value for name, value in zip(found, values, strict=True)}

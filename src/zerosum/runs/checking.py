@@ -16,9 +16,11 @@ from zerosum.data.samples import Samples
 from zerosum.diagnosis.dataset import Examination, examine
 from zerosum.diagnosis.figure import Figure, Names
 from zerosum.diagnosis.findings import Finding
+from zerosum.recipes import AUTO
+from zerosum.runs.commands import EVALUATION
 from zerosum.runs.figures import aligned, figure
 from zerosum.runs.recommending import Recommendation, recommendation
-from zerosum.runs.setup import recommend
+from zerosum.runs.setup import recommend, split
 from zerosum.training.devices import resolve_device
 
 HEAD = ("measured", "value", "right", "samples")
@@ -68,6 +70,24 @@ def check(given: Any, data_options: DataOptions, *, device: str = "auto", progre
     source = os.fspath(given) if isinstance(given, str | os.PathLike) else None
     recipe = recommend(given.name if isinstance(given, Data) else given, data_options)
     return Check(found, recommendation(found, recipe, data_options, resolve_device(device), source))
+
+
+def chosen_for(
+    recipe: Any, given: Any, flat: Mapping[str, Any], *, device: str, progress: bool
+) -> tuple[Any, dict[str, Any]]:
+    """The recipe, and options that are chosen for it: of `auto` those that `check` recommends, of others none.
+
+    Args:
+        recipe: as a user gave it.
+        given: data, as for `check`.
+        flat: options that the user gave.
+        device: as for `check`, like `progress`.
+        progress: see `device`.
+    """
+    if not isinstance(recipe, str) or recipe != AUTO:
+        return recipe, {}
+    advised = check(given, split(flat)[0], device=device, progress=progress).recommendation
+    return advised.recipe, {name: value for name, value in advised.options.items() if name not in EVALUATION}
 
 
 def names(given: Any, data_options: DataOptions, progress: bool) -> dict[str, Names]:

@@ -8,11 +8,11 @@ from typing import Any
 
 from zerosum.runs.directory import Plan
 
-TRAINING = ("length_samples", "seed", "device", "devices", "precision")
+TRAINING = ("length_samples", "seed", "device", "devices", "precision", "compile")
 """What of `plan["training"]` is given on the command line; the rest belongs to the recipe."""
 EVALUATION = ("evaluate", "best", "patience", "evaluate_every_samples", "evaluate_n", "evaluate_share")
 """What of `plan["evaluation"]` is given: the rest came of it."""
-DOCTOR = ("doctor",)
+DOCTOR = ("doctor", "doctor_switch", "doctor_every_samples")
 """What of `plan["doctor"]` is given."""
 
 
@@ -35,7 +35,7 @@ def defaults(plan: Plan) -> dict[str, Any]:
     data: dict[str, Any] = {field.name: field.default for field in fields(DataOptions)}
     own = options_of(recipe(plan["recipe"]), plan["data"].get("kind")) if plan["recipe"] in names() else {}
     usual = {name: option.default for name, option in own.items() if name not in TRAINING}
-    return data | usual | asdict(Wishes()) | {"doctor": Doctoring().doctor}
+    return data | usual | asdict(Wishes()) | {name: getattr(Doctoring(), name) for name in DOCTOR}
 
 
 def train_command(plan: Plan) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from zerosum.diagnosis.detectors import UPDATE
 from zerosum.diagnosis.doctor import PREFIX as FINDING
 from zerosum.diagnosis.probe import PREFIX as SIGNAL
+from zerosum.diagnosis.shares import PREFIX as SHARE
 from zerosum.metrics.observer import PREFIX, SECONDS
 from zerosum.runs.directory import Line
 
@@ -30,6 +31,7 @@ NOTES = {
     6: "Real samples a second, all processes together.",
     8: "Getting batches, as a share of the rounds' time.",
     7: "The length of a step over that of the weights.",
+    9: "Norm of each term's gradient, as a share of the sum over the player's terms.",
     10: "Of 256 samples of the live generator, in a cheap feature space, against as many training samples.",
     11: "Mean score of training samples and of generated ones.",
     12: "AUC against generated and against held-out samples: ½, it cannot tell. r_t: mean sign of its training scores.",
@@ -111,6 +113,9 @@ def placed(key: str) -> tuple[int, str, str]:
         return -1, key.removeprefix(PREFIX), key.removeprefix(PREFIX)
     if key.startswith(SIGNAL):
         name = key.removeprefix(SIGNAL)
+        if name.startswith(SHARE):
+            _, player, term = name.split("/", 2)
+            return 9, f"Gradient of {player} by term", term.replace("_", " ")
         return *PROBED.get(name, (15, name.replace("_", " "))), name.replace("_", " ")
     if key.startswith(UPDATE):
         return 7, "Updates", key.removeprefix(UPDATE)

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from zerosum.diagnosis.beforehand import kept
-from zerosum.diagnosis.course import Course, course_of
+from zerosum.diagnosis.course import Course, course_of, leaps
 from zerosum.diagnosis.detectors import DETECTORS, GRACE, find, finding_of, present, thresholds
 from zerosum.diagnosis.doctor import MOMENTS, looked_enough
 from zerosum.diagnosis.findings import Finding
@@ -20,12 +20,14 @@ from zerosum.diagnosis.losses import find_in_losses
 from zerosum.diagnosis.probe import PREFIX, SAMPLES, Seen, of_samples, take
 from zerosum.draw import Draw
 from zerosum.errors import UserError
+from zerosum.games import Game
 from zerosum.metrics.evaluation import refuse_unlike
 from zerosum.metrics.statistics import Shown
 from zerosum.runs.directory import Line, nothing_there, run_at
 from zerosum.runs.evaluating import Given, called, find_subject
 from zerosum.runs.evaluating import of_samples as samples_of
 from zerosum.runs.losses import Losses, read_losses
+from zerosum.runs.norms import Norms, norms_of
 from zerosum.runs.state import State, read_state
 from zerosum.spaces import Images, Space
 from zerosum.training.checkpoints import write_atomically
@@ -50,6 +52,8 @@ class Diagnosis:
         taken: role -> column that was taken for it, of another program's losses.
         notes: what should be known of what was not looked at.
         run: the directory, of a run.
+        course: what it was found in, of a run.
+        spectral: norms of the networks, where they were asked for.
     """
 
     subject: str
@@ -59,6 +63,8 @@ class Diagnosis:
     taken: Mapping[str, str] | None = None
     notes: tuple[str, ...] = ()
     run: Path | None = None
+    course: Course | None = field(default=None, repr=False, compare=False)
+    spectral: Norms | None = None
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -69,13 +75,21 @@ class Diagnosis:
             "findings": [finding.document() for finding in self.findings],
             **({"columns": dict(self.taken)} if self.taken else {}),
             "notes": list(self.notes),
+            **({"spectral": self.spectral.document()} if self.spectral else {}),
         }
 
 
 def diagnose(
-    subject: str | Path | None, samples: Given | None = None, against: Any = None, *, progress: bool = True
+    subject: str | Path | None,
+    samples: Given | None = None,
+    against: Any = None,
+    *,
+    spectral: bool = False,
+    checkpoint: int | str | None = None,
+    game: Game | None = None,
+    progress: bool = True,
 ) -> Diagnosis:
-    """A run, a table of losses, samples of another program, or the last two together.
+    """A run, a table of losses, samples of another program, or the last two together; see `zerosum.diagnose`.
 
     Raises:
         UserError: nothing is given, or something that cannot be used.
@@ -87,8 +101,12 @@ def diagnose(
         raise UserError(f"{run} is a run: its own samples were looked at. Leave out samples and against.")
     if samples is None and against is not None:
         raise UserError("against belongs to samples: name both.")
+    if checkpoint is not None and not spectral:
+        raise UserError(f"checkpoint {checkpoint!r} belongs to spectral: the rest is found in the log.")
+    if run is None and spectral:
+        raise UserError("Spectral norms are those of a run's networks: name a run.")
     if run is not None:
-        return of_run(read_state(run))
+        return replace(of_run(read_state(run)), spectral=norms_of(run, game, checkpoint) if spectral else None)
     parts = [] if subject is None else [of_losses(Path(subject))]
     return together([*parts, *([] if samples is None else [of_folder(samples, against, progress=progress)])])
 
@@ -148,7 +166,7 @@ def of_run(state: State) -> Diagnosis:
     found = [*kept(state.path), *find(course), *not_finite(state.notes)]
     found.sort(key=lambda finding: finding.began or 0)
     enough = watched and looked_enough(course)
-    if enough and not present(found):
+    if enough and not any(finding.serious for finding in present(found)):
         found.append(healthy(course, found))
     return Diagnosis(
         subject=state.name,
@@ -156,12 +174,14 @@ def of_run(state: State) -> Diagnosis:
         until=state.samples_seen,
         notes=() if enough or found else (of_too_little(len(course) if watched else 0),),
         run=state.path,
+        course=course,
     )
 
 
-def course_of_all(log: Sequence[Line], length_samples: int) -> Course:
+def course_of_all(log: Sequence[Line], length_samples: float) -> Course:
     """The course of a log without probes, at about as many moments as the doctor has."""
-    return table(coarse(log), length_samples)
+    course = table(coarse(log), length_samples)
+    return replace(course, columns={**course.columns, **leaps(log, course.samples_seen)})
 
 
 def coarse(lines: Sequence[Line]) -> list[Line]:
@@ -234,7 +254,7 @@ def of_losses(path: Path) -> Diagnosis:
     read = read_losses(path)
     columns: dict[str, list[float | None]] = {"samples_seen": [*read.moments], **read.columns}
     lines: list[Line] = [{role: finite(values[row]) for role, values in columns.items()} for row in range(len(read))]
-    course = table(coarse(lines), read.moments[-1])
+    course = course_of_all(lines, read.moments[-1])
     found = sorted([*find_in_losses(course), *first_not_finite(read)], key=lambda finding: finding.began or 0)
     note = "Losses tell little: how good and how varied the samples are they do not say (--samples, --against)."
     return Diagnosis(str(path), tuple(found), int(read.moments[-1]), read.unit, read.taken, (note,))
@@ -296,4 +316,4 @@ def find_in_samples(signals: Mapping[str, float]) -> Iterator[Finding]:
     for name in IN_SAMPLES:
         values = DETECTORS[name].statistic(course)
         if values[0] > thresholds()[name].at:
-            yield replace(finding_of(DETECTORS[name], thresholds()[name], course, values, 0, 1), began=None)
+            yield replace(finding_of(name, DETECTORS[name], course, values, 0, 1), began=None, worst=None)

@@ -11,6 +11,7 @@ from zerosum.diagnosis.findings import CATALOGUE, Finding, Kind
 from zerosum.diagnosis.probe import PREFIX
 from zerosum.runs.diagnosing import Diagnosis
 from zerosum.runs.figures import aligned, figure
+from zerosum.runs.norms import Norms
 from zerosum.training.progress import abbreviated
 
 STYLES = {"good": "bold green", "note": "bold", "serious": "bold red"}
@@ -26,6 +27,7 @@ def diagnosis_page(found: Diagnosis) -> RenderableType:
         findings_table(found) if found.findings else Text("nothing was found"),
         *map(kind_lines, dict.fromkeys(finding.kind for finding in found.findings)),
         *(Text(f"\n{note}", style="dim") for note in found.notes),
+        *([norms_table(found.spectral)] if found.spectral else []),
     )
 
 
@@ -37,6 +39,13 @@ def findings_table(found: Diagnosis) -> RenderableType:
         for f in found.findings
     ]
     return aligned([head, *rows])
+
+
+def norms_table(found: Norms) -> RenderableType:
+    """A row a weight."""
+    rows = [(one.player, one.weight, "×".join(map(str, one.shape)), f"{one.value:.4g}") for one in found.norms]
+    title = Text(f"\nspectral norms after {found.samples_seen:,} samples seen", style="bold")
+    return Group(title, aligned([("player", "weight", "shape", "norm"), *rows]))
 
 
 def kind_lines(kind: str) -> RenderableType:

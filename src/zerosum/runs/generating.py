@@ -65,13 +65,13 @@ class Generator:
         made = latent.make
 
         def samples(z: Tensor) -> Tensor:
-            batch = self.requests.batch(self.sampler.given, 0, len(z), Draw("path", device=self.device))
+            batch = self.requests.batch(self.sampler, 0, len(z), Draw("path", device=self.device))
             return made(self.networks, z, batch)
 
         return LatentPaths(latent.prior, samples, self.space, self.device)
 
     def _labels(self, start: int, n: int, draw: Draw) -> Tensor | None:
-        return self.requests.batch("label", start, n, draw).label if self.sampler.given == "label" else None
+        return self.requests.batch(self.sampler, start, n, draw).label if self.sampler.given == "label" else None
 
 
 def refuse_not_finite(values: Tensor) -> None:

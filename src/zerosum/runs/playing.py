@@ -3,15 +3,17 @@
 import contextlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lightning_fabric import Fabric
 
-from zerosum.errors import TrainingFailed, UserError
+from zerosum.diagnosis.treatment import length_again
+from zerosum.errors import NotFinite, TrainingFailed, UserError
 from zerosum.metrics.observer import Evaluating
 from zerosum.processes import is_first_process
+from zerosum.runs.attempts import Again, Back, Change, changes_made, next_change, next_step, set_aside
 from zerosum.runs.directory import new_run_directory, read_plan
 from zerosum.runs.doctoring import Doctoring
 from zerosum.runs.judging import DataJudge, Wishes, without_variation
@@ -49,28 +51,37 @@ class Training:
     observers: Sequence[Observer]
     progress: bool
 
-    def begin(self, out: str | Path | None) -> Path:
-        """Play from the beginning; the new directory, `out` or the next free one under `runs/`."""
+    def begin(self, out: str | Path | None) -> "tuple[Path, Training]":
+        """Play from the beginning.
+
+        Returns:
+            The new directory, `out` or the next free one under `runs/`; and the training that was played last, another
+            one where the doctor had it begin again.
+        """
         path = new_run_directory(out, self.setup.name, self.setup.data.name) if is_first_process() else None
         self.fabric.launch()
         run = Path(self.fabric.broadcast(str(path)))
         if self.fabric.is_global_zero:
             write_first_plan(run, self.document)
         listener = self._listener()
-        self._play(run, self._engine(run, listener), listener)
-        return run
+        return run, self._play(run, self._engine(run, listener), listener)
 
-    def resume(self, run: Path, document: Mapping[str, Any]) -> None:
+    def resume(self, run: Path, document: Mapping[str, Any]) -> "Training":
         """Go on from the newest whole checkpoint.
 
         Args:
             run: the directory.
             document: its `plan.json` as it is to be, but for a new length.
 
+        Returns:
+            The training that was played last.
+
         Raises:
             UserError: the checkpoint is of another training, or there is nothing left to train.
         """
         self.fabric.launch()
+        if (treated := self._treated(run, None)) is not None:  # a kill came between what was decided and what is done
+            return treated
         listener = self._listener()
         engine = self._engine(run, listener)
         engine.resume()
@@ -80,12 +91,77 @@ class Training:
             document = revised(document, listener.samples_seen, self.plan.length_samples)
             if document != read_plan(run):
                 write_plan(run, document)
-        self._play(run, engine, listener)
+        return self._play(run, engine, listener)
 
-    def _play(self, run: Path, engine: Engine, listener: Progress) -> None:
+    def _play(self, run: Path, engine: Engine, listener: Progress) -> "Training":
+        """Play to the end, and once more whenever the doctor changes something; the training that was played last."""
+        failure: NotFinite | None = None
+        try:
+            self._once(run, engine, listener)
+        except NotFinite as error:
+            failure = error
+        if (treated := self._treated(run, failure)) is not None:
+            return treated
+        if failure is not None:
+            raise failure
+        return self
+
+    def _treated(self, run: Path, failure: NotFinite | None) -> "Training | None":
+        """What the doctor makes of a training that stopped: None, nothing."""
+        if not self.doctoring.treats:
+            return None
+        step = next_step(run, failure, self._change(run)) if self.fabric.is_global_zero else None
+        match self.fabric.broadcast(step):
+            case Back(controls):
+                return self._back(run, controls)
+            case Again(because, spent):
+                change = self._change(run)
+                assert change is not None
+                self.fabric.barrier()
+                return self._again(run, change, because, spent)
+        return None
+
+    def _change(self, run: Path) -> Change | None:
+        """What would be changed at a new beginning."""
+        made, switch = changes_made(read_plan(run)), self.doctoring.doctor_switch
+        return next_change(self.setup, self.plan.game, made, switch=switch)
+
+    def _back(self, run: Path, controls: Mapping[str, float]) -> "Training":
+        """Go on from the newest whole checkpoint with learning rates of which `controls` are the factors."""
+        listener = self._listener()
+        engine = self._engine(run, listener)
+        engine.resume()
+        for name, factor in controls.items():
+            engine.position.controls[name] *= factor
+        engine.save()
+        return self._play(run, engine, listener)
+
+    def _again(self, run: Path, change: Change, because: str, spent: int) -> "Training":
+        """Begin again with something changed, after an attempt that saw `spent` samples."""
+        spare, whole = self.doctoring.spare_samples or 0, self.plan.length_samples
+        length = length_again(whole, spare, spent)
+        setup = replace(change.setup, given={**change.setup.given, "length_samples": length})
+        plan = setup.plan()
+        care = replace(self.doctoring, every_samples=None, spare_samples=whole + spare - spent - length).settled(plan)
+        revision = {"samples_seen": spent, "change": change.name, "why": change.why, "because": because}
+        document = planned(setup, plan, self.wishes, care)
+        if self.fabric.is_global_zero:
+            then = read_plan(run)
+            revisions = [*then["revisions"], {**revision, "length_samples": length}]
+            document |= {"created": then["created"], "revisions": revisions}
+            set_aside(run)
+            write_plan(run, document)
+        self.fabric.barrier()
+        training = replace(self, setup=setup, plan=plan, doctoring=care, document=document)
+        listener = training._listener()
+        listener.message(f"Doctor: begins again with {change.why}.")
+        return training._play(run, training._engine(run, listener), listener)
+
+    def _once(self, run: Path, engine: Engine, listener: Progress) -> None:
         alone = self.fabric.world_size == 1
         try:
             with listener, threads(self.setup.threads) if alone else contextlib.nullcontext():
+                self._compile(run, engine)
                 engine.play()
         except BaseException as error:
             with contextlib.suppress(UserError, OSError):  # a full disk is not to hide what stopped the training
@@ -94,6 +170,14 @@ class Training:
                 self._report(run)
             raise
         self._report(run)
+
+    def _compile(self, run: Path, engine: Engine) -> None:
+        """Settle whether losses are compiled; from then on `plan.json` says so."""
+        wanted = str(read_plan(run)["training"].get("compile", "off"))
+        decided = "on" if engine.compile(wanted) else "off"
+        if wanted == "auto" and self.fabric.is_global_zero:
+            document = read_plan(run)
+            write_plan(run, document | {"training": document["training"] | {"compile": decided}})
 
     def _report(self, run: Path) -> None:
         if self.fabric.is_global_zero:
@@ -145,9 +229,14 @@ class Training:
         def show(words: str) -> None:
             listener.words = words
 
-        first = self.fabric.is_global_zero
         found = self.doctoring.observers(
-            run, batch_size=self.plan.batch_size, first=first, tell=listener.message, show=show
+            run,
+            can_begin_again=self.doctoring.treats and self._change(run) is not None,
+            batch_size=self.plan.batch_size,
+            first=self.fabric.is_global_zero,
+            tell=listener.message,
+            show=show,
+            spread=self.fabric.broadcast,
         )
         return list(found)
 

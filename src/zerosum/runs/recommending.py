@@ -23,6 +23,12 @@ VISITS = 5
 """Of each sample at the least, where there is an accelerator."""
 PATIENCE = 10
 """Evaluations without a better one, where samples are few."""
+MEASURED_PIXELS = 32 * 32
+"""Of the images that recipes were measured on."""
+MANY, WIDE = 20_000, 32
+"""Training samples that teach a wider network, and its width."""
+FEW, AUGMENT = 1_000, 0.5
+"""Training samples below which the critic is shown variations, and how often."""
 
 
 @dataclass(frozen=True)
@@ -97,11 +103,15 @@ def recommendation(
         device: `cpu`, `cuda` or `mps`.
         source: see `Recommendation`.
     """
-    usual = options(recipes.recipe(recipe), found.space.kind)
+    usual = {name: option.default for name, option in options(recipes.recipe(recipe), found.space.kind).items()}
+    size, batch = resolution(found, recipe, device), batch_size(found, usual["batch_size"])
     choices = [
-        resolution(found, recipe, device),
-        batch_size(found, usual["batch_size"].default),
-        length(found, usual["length_samples"].default, device),
+        size,
+        batch,
+        width(found, usual, device),
+        gamma(found, usual, size, batch),
+        augmentation(found, usual),
+        length(found, usual["length_samples"], device),
         patience(found),
     ]
     default = DataOptions()
@@ -158,6 +168,35 @@ def batch_size(found: Examination, usual: int) -> Choice:
         return Choice("batch_size", usual, True, f"Batches of {usual} are what the recipe was measured with.")
     value = 1 << (size.bit_length() - 1)
     return Choice("batch_size", value, False, f"Batches of {value}: {size} training samples fill no batch of {usual}.")
+
+
+def width(found: Examination, usual: Mapping[str, Any], device: str) -> Choice | None:
+    """Twice the channels where an accelerator can do them and there is much to learn."""
+    enough = found.train_size is not None and found.train_size >= MANY
+    if device == "cpu" or not isinstance(found.space, Images) or not enough or "width" not in usual:
+        return None
+    why = f"{WIDE} channels at the finest level: {found.train_size:,} samples can teach them."
+    return Choice("width", WIDE, False, why)
+
+
+def gamma(found: Examination, usual: Mapping[str, Any], size: Choice | None, batch: Choice) -> Choice | None:
+    """The weight of R1 and R2 from pixels beyond 32 x 32 and the batch, in the proportion of StyleGAN2-ADA's rule."""
+    if "gamma" not in usual or size is None:
+        return None
+    rows, _, columns = str(size.value).partition("x")
+    pixels = max(MEASURED_PIXELS, int(rows) * int(columns or rows))
+    value = float(f"{usual['gamma'] * pixels / MEASURED_PIXELS * usual['batch_size'] / batch.value:.2g}")
+    why = f"Gamma {value:g}: in proportion to pixels over batch (Karras 2020), from {usual['gamma']:g} at 32x32."
+    return Choice("gamma", value, value == usual["gamma"], why)
+
+
+def augmentation(found: Examination, usual: Mapping[str, Any]) -> Choice | None:
+    """Variation of what the critic sees, where samples are few."""
+    few = found.train_size is not None and found.train_size < FEW
+    if not few or "augment" not in usual or not isinstance(found.space, Images):
+        return None
+    why = f"Augmentation with probability {AUGMENT}: {found.train_size} samples are soon known by heart (Zhao 2020)."
+    return Choice("augment", AUGMENT, False, why)
 
 
 def length(found: Examination, usual: int, device: str) -> Choice:

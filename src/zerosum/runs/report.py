@@ -14,27 +14,34 @@ from zerosum.runs.commands import evaluate_command, resume_command, sample_comma
 from zerosum.runs.curves import charts
 from zerosum.runs.diagnosing import of_run
 from zerosum.runs.evaluations import latest
+from zerosum.runs.exhibits import plots, strips
 from zerosum.runs.figures import features, figure, interval
 from zerosum.runs.findings import ticks, time_line
+from zerosum.runs.norms import Norms
 from zerosum.runs.pages import data_of_picture, fill, write_page
 from zerosum.runs.pictures import data_uri, evenly, size
 from zerosum.runs.state import State, duration, read_state
 from zerosum.runs.summary import evaluation
+from zerosum.runs.treatments import attempts
 
 PIXELATED_BELOW = 700
 """Grids narrower than this are enlarged without smoothing: a reader wants to see the samples' own pixels."""
 
 
-def write_report(run: Path) -> Path:
+def write_report(run: Path, norms: Norms | None = None) -> Path:
     """Write `report.html` into a run directory and return its path. An older page is replaced in one step.
+
+    Args:
+        run: the directory.
+        norms: spectral norms of its networks, to be shown among the findings.
 
     Raises:
         UserError: the plan cannot be read, or the page cannot be written.
     """
-    return write_page(run / "report.html", render(read_state(run)))
+    return write_page(run / "report.html", render(read_state(run), norms))
 
 
-def render(state: State) -> str:
+def render(state: State, norms: Norms | None = None) -> str:
     """The page as text."""
     return fill(
         "report.html",
@@ -43,6 +50,8 @@ def render(state: State) -> str:
         facts=_facts(state),
         tables=_tables(state),
         findings=_findings(state),
+        attempts=attempts(state),
+        norms=norms,
         pictures=_pictures(state),
         metrics=_metrics(state),
         curves=_curves(state),
@@ -93,24 +102,20 @@ def _evaluation(state: State) -> dict[str, Any]:
 
 
 def _findings(state: State) -> dict[str, Any]:
-    """What the doctor finds in the log: bars on a time line, and samples from where each kind began."""
+    """What the doctor finds in the log: bars on a time line; by kind, plots of what was measured, and samples."""
     found = of_run(state)
+    assert found.course is not None
     lines = time_line(found.findings, state.samples_seen)
     watched = state.plan.get("doctor", {}).get("doctor", "off") != "off"
+    kinds = {kind: [bar.finding for bar in bars] for kind, bars in lines.items()}
     return {
         "lines": lines,
         "kinds": {finding.kind: finding.about for finding in found.findings},
         "ticks": ticks(state.samples_seen) if lines else [],
         "notes": found.notes if watched else (),
-        "pictures": {kind: _picture_at(state, bars[0].finding.began or 0) for kind, bars in lines.items()},
+        "plots": {kind: plots(findings, found.course, state.samples_seen) for kind, findings in kinds.items()},
+        "strips": {kind: strips(findings, state.snapshots) for kind, findings in kinds.items()},
     }
-
-
-def _picture_at(state: State, samples_seen: int) -> dict[str, Any] | None:
-    """The first snapshot after a moment, as a data URI."""
-    after = next((seen for seen in state.snapshots if seen >= samples_seen), None)
-    source = None if after is None else data_of_picture(state.snapshots[after])
-    return None if source is None else {"samples_seen": after, "src": source}
 
 
 def _pictures(state: State) -> dict[str, Any]:

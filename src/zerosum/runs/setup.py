@@ -18,14 +18,14 @@ import torch
 
 from zerosum import recipes
 from zerosum.data import Data, DataOptions, open_data
-from zerosum.draw import fold
+from zerosum.draw import Draw, fold
 from zerosum.errors import UserError, nearest
 from zerosum.games import Game
 from zerosum.recipes.options import Opt, Recipe, build, options
 from zerosum.runs.directory import FORMAT
 from zerosum.spaces import Space, describe
 from zerosum.training.checkpoints import write_atomically
-from zerosum.training.devices import resolve_device, resolve_precision, resolve_threads
+from zerosum.training.devices import resolve_compile, resolve_device, resolve_precision, resolve_threads
 from zerosum.training.plan import Plan
 from zerosum.training.position import refuse_other
 
@@ -47,6 +47,7 @@ class Setup:
         source: what the data was opened from.
         data_options: how it was prepared.
         seed, device, devices, precision, threads: how it is played; all of it is settled.
+        compile: whether losses are compiled: `on`, `off`, or `auto` until the training has begun.
         own: whether something came from Python that no file can describe (networks, a game, a data set), so that
             the run resumes from Python only.
     """
@@ -62,13 +63,20 @@ class Setup:
     devices: int
     precision: str
     threads: int
+    compile: str
     own: bool
 
     def plan(self) -> Plan:
-        """Build the plan; initial weights come from the run's seed alone."""
+        """Build the plan; initial weights come from the run's seed alone.
+
+        Raises:
+            UserError: the recipe cannot have the options, or the data.
+        """
         with torch.random.fork_rng():
             torch.manual_seed(fold(self.seed, "networks"))
-            return build(self.recipe, self.data.space, self.given)
+            plan = build(self.recipe, self.data.space, self.given)
+        plan.source(self.data.train, Draw(self.seed, "source"))  # what is refused is refused before anything is written
+        return plan
 
     def options(self, plan: Plan) -> dict[str, Any]:
         """Every option of the recipe, settled."""
@@ -111,6 +119,7 @@ class Setup:
                 "devices": self.devices,
                 "precision": self.precision,
                 "threads": self.threads,
+                "compile": self.compile,
                 "batch_size": plan.batch_size,
                 **cadence,
             },
@@ -135,6 +144,7 @@ def settle(
     devices: int = 1,
     precision: str = "auto",
     threads: int | None = None,
+    compile: str = "auto",
     length_samples: int | None = None,
     progress: bool = True,
 ) -> Setup:
@@ -144,7 +154,7 @@ def settle(
         recipe: a name, a function `(space, *, …) -> Plan`, a ready plan or game, or None for the one that suits.
         data: whatever `open_data` takes.
         flat: options of the data and of the recipe together.
-        seed, device, devices, precision, threads, length_samples: of the training.
+        seed, device, devices, precision, threads, compile, length_samples: of the training.
         progress: whether packing shows a bar.
 
     Raises:
@@ -158,6 +168,7 @@ def settle(
     name = recommend(data, data_options) if recipe is None else recipe
     function = recipes.recipe(name) if isinstance(name, str) else as_recipe(name)
     refuse_unknown(given, function)
+    own = not isinstance(name, str) or not isinstance(data, str | Path) or bool({*OWN} & set(given))
     opened = open_data(data, data_options, progress=progress)
     device = resolve_device(device)
     return Setup(
@@ -172,7 +183,8 @@ def settle(
         devices=devices,
         precision=resolve_precision(precision, device, opened.space.kind),
         threads=threads or resolve_threads(opened.space.kind),
-        own=not isinstance(name, str) or not isinstance(data, str | Path) or bool({*OWN} & set(given)),
+        compile=resolve_compile(compile, own=own),
+        own=own,
     )
 
 
@@ -216,6 +228,7 @@ def settle_again(
         devices=devices or training["devices"],
         precision=training["precision"],
         threads=training["threads"],
+        compile=training.get("compile", "off"),
         progress=progress,
     )
 

@@ -107,7 +107,7 @@ class Trained:
         with torch.random.fork_rng():
             networks = self._networks(made, requests, averaged)
             values = torch.cat(list(chunks(made, networks, n, requests, draw)))
-        labels = requests.batch("label", 0, n, draw).label if made.given == "label" else None
+        labels = requests.batch(made, 0, n, draw).label if made.given == "label" else None
         return Samples(values, labels, self.space)
 
     def generator(self, sampler: str | None = None, device: torch.device | str = "cpu") -> Generator:
@@ -145,10 +145,11 @@ class Trained:
 
     def _requests(self, sampler: Sampler, label: int | str | None) -> Requests:
         requests = Requests(classes=len(self.space.classes))
-        if label is not None and sampler.given != "label":
+        if label is not None and sampler.given not in ("label", "code"):
             raise UserError("This model was not trained on labels, so it cannot be asked for a class.")
         if label is not None:
-            requests = replace(requests, label=class_number(label, self.space.classes))
+            names = self.space.classes if sampler.given == "label" else tuple(map(str, range(sampler.codes)))
+            requests = replace(requests, label=class_number(label, names))
         if sampler.given in ("condition", "real"):
             data = self.document["data"]
             requests = replace(requests, source=open_data(data["name"], DataOptions(**data["options"])).held_out)

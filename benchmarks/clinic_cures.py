@@ -1,0 +1,145 @@
+"""What treatment made of the clinic's trainings: how good samples are at the end, beside healthy and untreated ones.
+
+A training counts as cured when the Fréchet distance of its samples and their coverage of held-out data are within 1.2
+times, or two standard deviations, of those of trainings of the same recipe on the same data that nothing was done to.
+Its attempts together see at most a quarter more samples than those.
+"""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from clinic import BENCHMARK, CASES, path_of
+from records import RESULTS, read
+from zerosum.diagnosis.treatment import ENTRY
+
+FACTOR = 1.2
+DEVIATIONS = 2.0
+
+
+@dataclass(frozen=True)
+class End:
+    """How a training ended.
+
+    Attributes:
+        kind, recipe, data: what was played.
+        treated: whether the doctor treated it.
+        seed: its seed.
+        fd: Fréchet distance of its samples; infinite where there was nothing to judge.
+        coverage: of held-out data, in [0, 1].
+        share: samples of all attempts over its length.
+        acts: what the doctor did, in words.
+    """
+
+    kind: str
+    recipe: str
+    data: str
+    treated: bool
+    seed: int
+    fd: float
+    coverage: float
+    share: float
+    acts: tuple[str, ...]
+
+    @property
+    def ward(self) -> tuple[str, str]:
+        """Where it was played."""
+        return self.recipe, self.data
+
+
+def ends() -> Iterator[End]:
+    """All that are on record."""
+    for case in CASES:
+        for seed in range(case.seeds):
+            record = read(RESULTS / BENCHMARK / f"{case.name}-seed{seed}.json")
+            if record is None or case.options["data"].startswith("glyphs:"):
+                continue
+            figures = {name.partition("[")[0]: value for name, value in record["figures"].items()}
+            yield End(
+                kind=case.options["kind"],
+                recipe=case.options["recipe"],
+                data=case.options["data"],
+                treated=case.options["mode"] == "treat",
+                seed=seed,
+                fd=number(figures.get("judged fd"), math.inf),
+                coverage=number(figures.get("judged coverage"), 0.0),
+                share=figures["samples"] / case.options["length"],
+                acts=acts(case.name, seed) if case.options["mode"] == "treat" else (),
+            )
+
+
+def number(value: float | None, missing: float) -> float:
+    """A figure, or what it is where there is none."""
+    return missing if value is None else value
+
+
+def acts(name: str, seed: int) -> tuple[str, ...]:
+    """What the doctor did, from the course that was kept."""
+    path = path_of(name, seed)
+    lines = json.loads(path.read_text()).get("acts", []) if path.is_file() else []
+    return tuple(f"{line[ENTRY]['act']}: {line[ENTRY].get('remedy') or line[ENTRY].get('because')}" for line in lines)
+
+
+def cured(end: End, healthy: Sequence[End]) -> bool:
+    """Whether it is as good as healthy ones."""
+    return near(end.fd, [one.fd for one in healthy], lower=True) and near(
+        end.coverage, [one.coverage for one in healthy], lower=False
+    )
+
+
+def near(value: float, healthy: Sequence[float], lower: bool) -> bool:
+    """Whether a figure is within 1.2 times or two standard deviations of healthy ones, or better.
+
+    >>> near(1.15, [1.0, 1.0], lower=True), near(1.4, [1.0, 1.0], lower=True), near(0.5, [1.0, 1.0], lower=True)
+    (True, False, True)
+    """
+    mean, spread = fmean(healthy), stdev(healthy) if len(healthy) > 1 else 0.0
+    if lower:
+        return value <= max(FACTOR * mean, mean + DEVIATIONS * spread)
+    return value >= min(mean / FACTOR, mean - DEVIATIONS * spread)
+
+
+def section(everyone: Sequence[End]) -> list[str]:
+    """The part of the clinic's page."""
+    wards: dict[tuple[str, str], list[End]] = {}
+    for end in everyone:
+        if end.kind == "healthy" and not end.treated:
+            wards.setdefault(end.ward, []).append(end)
+    untreated = {(e.kind, *e.ward, e.seed): e for e in everyone if not e.treated}
+    treated = [e for e in everyone if e.treated and e.ward in wards]
+    ill = [e for e in treated if e.kind != "healthy"]
+    count = Counter(e.kind for e in ill)
+    well = Counter(e.kind for e in ill if cured(e, wards[e.ward]))
+    before = [untreated[e.kind, *e.ward, e.seed] for e in ill if (e.kind, *e.ward, e.seed) in untreated]
+    good = sum(cured(e, wards[e.ward]) for e in before)
+    kinds = sum(2 * well[kind] > count[kind] for kind in count)
+    return [
+        "",
+        "## Treated",
+        "",
+        f"Trainings of curable kinds with `--doctor treat`, judged at the end by the Fréchet distance and by coverage "
+        f"of held-out data, which the doctor does not see: cured, that is within {FACTOR} times or {DEVIATIONS:g} "
+        f"standard deviations of trainings that nothing was done to: {sum(well.values())} of {len(ill)} "
+        f"({good} of {len(before)} when left alone); most of the trainings of a kind: {kinds} of {len(count)} kinds.",
+        "",
+        "| done | training | seed | healthy fd, coverage | left alone | treated | samples | cured | what was done |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        *(row(e, wards[e.ward], untreated.get((e.kind, *e.ward, e.seed))) for e in treated),
+    ]
+
+
+def row(end: End, healthy: Sequence[End], before: End | None) -> str:
+    """A line of the table."""
+    usual = f"{fmean(e.fd for e in healthy):.3g}, {fmean(e.coverage for e in healthy):.2f}"
+    return (
+        f"| {end.kind} | {end.recipe} {end.data} | {end.seed} | {usual} | {shown(before)} | {shown(end)} | "
+        f"{end.share:.2f} | {'yes' if cured(end, healthy) else 'no'} | {'; '.join(end.acts) or '–'} |"
+    )
+
+
+def shown(end: End | None) -> str:
+    """Its figures."""
+    return "–" if end is None or math.isinf(end.fd) else f"{end.fd:.3g}, {end.coverage:.2f}"

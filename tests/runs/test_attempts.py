@@ -1,0 +1,145 @@
+"""What is changed at a new beginning, and what becomes of the attempt before."""
+
+import json
+
+import pytest
+
+from zerosum import recipes
+from zerosum.diagnosis.treatment import again_because
+from zerosum.errors import NotFinite
+from zerosum.runs.attempts import (
+    BACK,
+    OTHER_RECIPE,
+    OWN_NUMBERS,
+    STEADIED,
+    Again,
+    Back,
+    Change,
+    next_change,
+    next_step,
+    record,
+    set_aside,
+)
+from zerosum.runs.setup import settle
+
+
+def setup(recipe="gan", data="ring", **given):
+    return settle(recipe, data, given, device="cpu", precision="float32", progress=False)
+
+
+def ladder(made, switch: bool = True) -> list[str]:
+    """Names of all changes in their order, each setup from the change before."""
+    tried: list[str] = []
+    while (change := next_change(made, made.plan().game, tuple(tried), switch=switch)) is not None:
+        tried.append(change.name)
+        made = change.setup
+        made.plan()  # can be built
+    return tried
+
+
+def test_what_the_user_changed_is_changed_back_first():
+    made = setup(lr=1.0, length_samples=5_000)
+    change = next_change(made, made.plan().game, (), switch=True)
+    assert change is not None
+    assert (change.name, change.setup.name) == (OWN_NUMBERS, "gan")
+    assert dict(change.setup.given) == {"length_samples": 5_000}
+    assert "lr" in change.why
+
+
+def test_networks_of_the_users_own_give_way_to_the_recipes():
+    from zerosum.networks.mlp import MLPCritic
+
+    made = setup(critic=MLPCritic(setup().data.space, width=2, depth=1))
+    change = next_change(made, made.plan().game, (), switch=True)
+    assert change is not None
+    assert change.name == OWN_NUMBERS
+    assert not change.setup.own
+
+
+@pytest.mark.parametrize(
+    ("made", "switch", "expected"),
+    [
+        (lambda: setup(), True, [OTHER_RECIPE]),
+        (lambda: setup(), False, [STEADIED]),
+        (lambda: setup(lr=1.0), True, [OWN_NUMBERS, OTHER_RECIPE]),
+        (lambda: setup(lr=1.0), False, [OWN_NUMBERS, STEADIED]),
+        (lambda: setup("wgan-gp", "digits", resolution="16"), False, [STEADIED]),
+        (lambda: setup("r3gan"), True, []),
+        (lambda: setup("r3gan", gamma=50.0), True, [OWN_NUMBERS]),
+        (lambda: setup("cgan", "digits", resolution="16", lr=1.0), False, [OWN_NUMBERS]),
+        (lambda: setup(recipes.recipe("gan")), True, [OTHER_RECIPE]),
+    ],
+)
+def test_changes_come_from_the_nearest_to_what_was_asked_for_to_the_farthest(made, switch, expected):
+    assert ladder(made(), switch) == expected
+
+
+def test_where_the_loss_must_stay_it_stays():
+    made = setup("gan", loss="minimax")
+    change = next_change(made, made.plan().game, (OWN_NUMBERS,), switch=False)
+    assert change is not None
+    assert change.setup.given["loss"] == "minimax"
+    assert change.setup.given["r1"] > 0
+    assert change.setup.plan().pace["r1"](0) > 1
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A directory as an attempt leaves it."""
+    path = tmp_path / "run"
+    (path / "checkpoints" / "000000320").mkdir(parents=True)
+    (path / "samples").mkdir()
+    (path / "samples" / "000000320.png").write_bytes(b"")
+    (path / "plan.json").write_text(json.dumps({"format": 1, "revisions": []}))
+    (path / "log.jsonl").write_text(json.dumps({"samples_seen": 400, "D/adversarial": 1.0}) + "\n")
+    return path
+
+
+def names(path) -> set[str]:
+    return {str(entry.relative_to(path)) for entry in path.rglob("*") if entry.is_file()}
+
+
+def test_an_attempt_is_set_aside_whole(run):
+    before = names(run)
+    kept = set_aside(run)
+    assert kept == run / "attempts" / "1"
+    assert names(kept) == before
+    assert {entry.name for entry in run.iterdir()} == {"plan.json", "attempts"}
+
+
+def test_a_set_aside_that_was_killed_is_finished(run):
+    """The plan is written last: until then the attempt is played once more from its beginning, and set aside anew."""
+    set_aside(run)
+    (run / "log.jsonl").write_text("{}\n")
+    (run / "samples").mkdir()
+    (run / "samples" / "000000640.png").write_bytes(b"")
+    kept = set_aside(run)
+    assert kept == run / "attempts" / "1"
+    assert names(kept) == {"plan.json", "log.jsonl", "samples/000000640.png"}
+
+
+CHANGE = Change(OTHER_RECIPE, "another", None)  # type: ignore[arg-type]
+
+
+def test_nothing_follows_a_training_that_the_doctor_left_alone(run):
+    assert next_step(run, None, CHANGE) is None
+
+
+def test_what_the_doctor_decided_is_done_also_after_a_kill(run):
+    record(run, 400, again_because("collapse", "begins again"))
+    assert next_step(run, None, CHANGE) == Again("collapse", 400)
+    assert next_step(run, None, CHANGE) == Again("collapse", 400)
+    assert next_step(run, None, None) is None
+
+
+def test_after_a_figure_that_was_not_finite_it_goes_back_and_then_begins_again(run):
+    (run / "checkpoints" / "000000320" / "state.json").write_text("{}")
+    for _ in range(BACK):
+        assert isinstance(next_step(run, NotFinite("NaN"), CHANGE), Back)
+    assert next_step(run, NotFinite("NaN"), CHANGE) == Again("nan", 320)
+    assert next_step(run, NotFinite("NaN"), None) is None
+
+
+def test_without_a_checkpoint_it_begins_again_at_once(run):
+    (run / "checkpoints" / "000000320").rmdir()
+    assert next_step(run, NotFinite("NaN"), CHANGE) == Again("nan", 400)
