@@ -122,24 +122,30 @@ CHANGE = Change(OTHER_RECIPE, "another", None)  # type: ignore[arg-type]
 
 
 def test_nothing_follows_a_training_that_the_doctor_left_alone(run):
-    assert next_step(run, None, CHANGE) is None
+    assert next_step(run, None, CHANGE, 1_000) is None
 
 
 def test_what_the_doctor_decided_is_done_also_after_a_kill(run):
     record(run, 400, again_because("collapse", "begins again"))
-    assert next_step(run, None, CHANGE) == Again("collapse", 400)
-    assert next_step(run, None, CHANGE) == Again("collapse", 400)
-    assert next_step(run, None, None) is None
+    assert next_step(run, None, CHANGE, 1_000) == Again("collapse", 400)
+    assert next_step(run, None, CHANGE, 1_000) == Again("collapse", 400)
+    assert next_step(run, None, None, 1_000) is None
 
 
 def test_after_a_figure_that_was_not_finite_it_goes_back_and_then_begins_again(run):
     (run / "checkpoints" / "000000320" / "state.json").write_text("{}")
     for _ in range(BACK):
-        assert isinstance(next_step(run, NotFinite("NaN"), CHANGE), Back)
-    assert next_step(run, NotFinite("NaN"), CHANGE) == Again("nan", 320)
-    assert next_step(run, NotFinite("NaN"), None) is None
+        assert isinstance(next_step(run, NotFinite("NaN"), CHANGE, 1_000), Back)
+    assert next_step(run, NotFinite("NaN"), CHANGE, 1_000) == Again("nan", 400)
+    assert next_step(run, NotFinite("NaN"), None, 1_000) is None
 
 
 def test_without_a_checkpoint_it_begins_again_at_once(run):
     (run / "checkpoints" / "000000320").rmdir()
-    assert next_step(run, NotFinite("NaN"), CHANGE) == Again("nan", 400)
+    assert next_step(run, NotFinite("NaN"), CHANGE, 1_000) == Again("nan", 400)
+
+
+def test_near_the_end_there_is_no_new_beginning(run):
+    (run / "checkpoints" / "000000320").rmdir()
+    assert next_step(run, NotFinite("NaN"), CHANGE, 399) is None
+    assert "treatment" not in (run / "log.jsonl").read_text()

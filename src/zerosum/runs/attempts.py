@@ -145,13 +145,14 @@ BACK = 2
 CALMER = {"D/lr_scale": 0.5, "G/lr_scale": 0.5}
 
 
-def next_step(run: Path, failure: NotFinite | None, change: Change | None) -> Back | Again | None:
+def next_step(run: Path, failure: NotFinite | None, change: Change | None, most: float) -> Back | Again | None:
     """What the doctor has done with a training that stopped; what is decided here is put on record in its log.
 
     Args:
         run: the directory.
         failure: what stopped it; None: something else, or the doctor.
         change: with which it could begin again.
+        most: samples seen beyond which that is not worth while.
     """
     acts = [line for line in read_lines(run / "log.jsonl") if ENTRY in line]
     if failure is not None:
@@ -159,7 +160,9 @@ def next_step(run: Path, failure: NotFinite | None, change: Change | None) -> Ba
         if found and sum(line[ENTRY]["act"] == "back" for line in acts) < BACK:
             record(run, int(found[-1]), entry(f"not finite: back to {int(found[-1]):,} samples, calmer", act="back"))
             return Back(CALMER)
-        seen = int(read_lines(run / "log.jsonl")[-1]["samples_seen"])
+        seen = max((int(line["samples_seen"]) for line in read_lines(run / "log.jsonl")), default=0)
+        if change is None or seen > most:
+            return None
         acts.append(record(run, seen, again_because("nan", "not finite: begins again with something changed")))
     if change is None or not acts or acts[-1][ENTRY]["act"] != "begin again":
         return None

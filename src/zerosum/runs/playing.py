@@ -9,7 +9,7 @@ from typing import Any
 
 from lightning_fabric import Fabric
 
-from zerosum.diagnosis.treatment import length_again
+from zerosum.diagnosis.treatment import WORTH, length_again
 from zerosum.errors import NotFinite, TrainingFailed, UserError
 from zerosum.metrics.observer import Evaluating
 from zerosum.processes import is_first_process
@@ -110,7 +110,8 @@ class Training:
         """What the doctor makes of a training that stopped: None, nothing."""
         if not self.doctoring.treats:
             return None
-        step = next_step(run, failure, self._change(run)) if self.fabric.is_global_zero else None
+        most = (1 - WORTH) * self.plan.length_samples + (self.doctoring.spare_samples or 0)
+        step = next_step(run, failure, self._change(run), most) if self.fabric.is_global_zero else None
         match self.fabric.broadcast(step):
             case Back(controls):
                 return self._back(run, controls)
