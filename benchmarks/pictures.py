@@ -71,8 +71,8 @@ TABLE = (
     Picture("cgan", "digits", "cgan", 40_000),
     Picture("acgan", "digits", "acgan", 40_000),
     Picture("projection", "digits", "projection", 40_000),
-    Picture("infogan", "digits", "infogan", 40_000),
-    Picture("sgan", "digits", "sgan", 40_000),
+    Picture("infogan", "digits", "infogan", 15_000),
+    Picture("sgan", "digits", "sgan", 15_000),
     Picture("cyclegan", "glyphs:sans-serif", "cyclegan", 4_000),
 )
 
