@@ -71,7 +71,7 @@ TABLE = (
     Picture("cgan", "digits", "cgan", 40_000),
     Picture("acgan", "digits", "acgan", 40_000),
     Picture("projection", "digits", "projection", 40_000),
-    Picture("infogan", "digits", "infogan", 15_000),
+    Picture("infogan", "digits", "infogan", 40_000),
     Picture("sgan", "digits", "sgan", 15_000),
     Picture("cyclegan", "glyphs:sans-serif", "cyclegan", 4_000),
 )
@@ -120,13 +120,14 @@ def make(picture: Picture, length_samples: int | None, folder: Path) -> str:
 def page(folder: Path) -> str:
     """The list of the pictures in a folder, in the order of the table."""
     paths = [folder / f"{picture.name}.png" for picture in TABLE]
-    return HEAD + "".join(f"| [{path.stem}]({path.name}) | `{command_of(path)}` |\n" for path in paths if path.exists())
+    known = {path: command for path in paths if path.exists() and (command := command_of(path))}
+    return HEAD + "".join(f"| [{path.stem}]({path.name}) | `{command}` |\n" for path, command in known.items())
 
 
 def command_of(path: Path) -> str:
-    """The command that a picture carries."""
+    """The command that a picture carries; empty where it carries none."""
     with Image.open(path) as picture:
-        return str(picture.info["command"])
+        return str(picture.info.get("command", ""))
 
 
 if __name__ == "__main__":
