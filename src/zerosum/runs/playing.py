@@ -63,6 +63,7 @@ class Training:
         run = Path(self.fabric.broadcast(str(path)))
         if self.fabric.is_global_zero:
             write_first_plan(run, self.document)
+        self.fabric.barrier()  # all of them read it
         listener = self._listener()
         return run, self._play(run, self._engine(run, listener), listener)
 
