@@ -86,7 +86,7 @@ def resolved_recipe(words: Sequence[str]) -> str:
 
     names = recipes.names()
     if words and not words[0].startswith("-"):
-        choose("recipe", words[0], names)
+        choose("recipe", words[0], {**names, AUTO: ""})
     about = {name: value for name in ("data", "target") if (value := named_value(words, f"--{name}")) is not None}
     return named_recipe(words, names) or api.recommend(**{"data": DATA.default} | about)
 

@@ -28,7 +28,7 @@ MOMENTS = 50
 ROUNDS = 80
 """Rounds between two probes at least: one costs about as much as two large rounds …"""
 SAMPLES_APART = 10_000
-"""… and as 275 samples in small ones, so that either is below 3 % of the time."""
+"""… and in small ones as a few hundred samples."""
 
 
 def cadence(length_samples: int, batch_size: int, report_every_samples: int, wanted: int | None = None) -> int:

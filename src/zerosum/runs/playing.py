@@ -1,7 +1,6 @@
 """A plan played in a run directory: begun or resumed, evaluated on the way, with a report whatever happens."""
 
 import contextlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from zerosum.diagnosis.treatment import WORTH, length_again
 from zerosum.errors import NotFinite, TrainingFailed, UserError
 from zerosum.metrics.observer import Evaluating
 from zerosum.processes import is_first_process
-from zerosum.runs.attempts import Again, Back, Change, changes_made, next_change, next_step, set_aside
+from zerosum.runs.attempts import Again, Back, Change, changes_made, next_change, next_step, record, set_aside
 from zerosum.runs.directory import new_run_directory, read_plan
 from zerosum.runs.doctoring import Doctoring
 from zerosum.runs.judging import DataJudge, Wishes, without_variation
@@ -286,8 +285,7 @@ def write_first_plan(run: Path, document: Mapping[str, Any]) -> None:
 
 def note_failure(run: Path, samples_seen: int, error: TrainingFailed) -> None:
     """Say at the end of the log why the training ended; a resumed training takes the line back."""
-    with (run / "log.jsonl").open("a") as log:
-        log.write(json.dumps({"samples_seen": samples_seen, "note": f"failed: {error}"}) + "\n")
+    record(run, samples_seen, {"note": f"failed: {error}"})
 
 
 def refuse_finished(run: Path, samples_seen: int, length_samples: int) -> None:
