@@ -183,9 +183,12 @@ def case(kind: str, recipe: str, data: str, sickness: Sickness | None, seeds: in
 
 
 def wards(kind: str, sick: Sickness) -> list[tuple[str, str, str, Sickness, int]]:
-    """Where a kind is played: twice in its first ward, once in its second."""
-    return [(kind, *ward, sick, seeds) for ward, seeds in zip(sick.wards, (2, 1), strict=True)]
+    """Where a kind is played, and with how many seeds."""
+    return [(kind, *ward, sick, seeds) for ward, seeds in zip(sick.wards, SEEDS, strict=True)]
 
+
+SEEDS = (3, 2)
+"""Of a kind's first ward and of its second; the last of a case measures what the others have calibrated."""
 
 TREATED_WELL = (("r3gan", "ring"), ("r3gan", "digits"), ("dcgan", "digits"), ("cgan", "digits"), ("wgan-gp", "glyphs"))
 """Healthy trainings that are treated all the same."""

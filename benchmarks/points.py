@@ -5,6 +5,7 @@ By the protocol of VEEGAN and PacGAN (`zerosum.metrics.modes`): 2,500 samples, 2
 
 from dataclasses import asdict
 from functools import partial
+from typing import Any
 
 from records import Case, Measured, Target, run
 from trainings import length_for, training
@@ -12,7 +13,7 @@ from zerosum.data import density
 from zerosum.metrics.core import Modes
 from zerosum.metrics.modes import coverage
 
-R3GAN: dict[str, dict[str, float]] = {
+R3GAN: dict[str, dict[str, Any]] = {
     "ring": {"length_samples": 2_048_000, "gamma_begin": 0.4, "burn_in": 0.7},
     "grid": {},
     "grid100": {},
@@ -26,7 +27,7 @@ TRIAL_LENGTH = 6_400
 
 def measure(seed: int, trial: bool, *, recipe: str, data: str, seconds: float | None) -> Measured:
     """Train and judge; with `seconds` for about as long."""
-    how: dict[str, float] = {} if seconds else dict(R3GAN[data])
+    how: dict[str, Any] = {"compile": "off"} if seconds else {"compile": "on", **R3GAN[data]}
     if trial:
         how["length_samples"] = TRIAL_LENGTH
     elif seconds:
@@ -62,7 +63,7 @@ def case(recipe: str, data: str, seconds: float | None) -> Case:
         name=f"{recipe}-{data}",
         measure=partial(measure, recipe=recipe, data=data, seconds=seconds),
         options={"recipe": recipe, "data": data, "samples": SAMPLES[data], "seconds": seconds}
-        | ({} if seconds else R3GAN[data]),
+        | ({} if seconds else {"compile": "on", **R3GAN[data]}),
         targets={} if seconds else targets(len(modes)),
         seeds=5,
     )

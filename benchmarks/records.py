@@ -77,7 +77,7 @@ def run(benchmark: str, about: str, cases: Sequence[Case], words: Sequence[str] 
     for place, case in enumerate(cases):
         if not any(fnmatchcase(case.name, pattern) for pattern in asked.only):
             continue
-        for seed in range(asked.seeds or case.seeds):
+        for seed in range(asked.seeds or case.seeds)[asked.first :]:
             path = asked.results / benchmark / f"{case.name}-seed{seed}.json"
             if asked.trial:
                 print(line(case, seed, case.measure(seed, True).figures), "(a trial, not recorded)", flush=True)
@@ -91,6 +91,7 @@ def parse(benchmark: str, about: str, cases: Sequence[Case], words: Sequence[str
     """What the command line asks for."""
     parser = argparse.ArgumentParser(prog=f"python benchmarks/{benchmark}.py", description=about.split("\n", 1)[0])
     parser.add_argument("--seeds", type=int, help="how many, from 0 up; by default what each case asks for")
+    parser.add_argument("--first", type=int, default=0, help="seed to begin with; -1 is the last")
     names = [case.name for case in cases]
     parser.add_argument(
         "--only", nargs="+", default=["*"], metavar="CASE", help=f"names or patterns of {', '.join(names)}"

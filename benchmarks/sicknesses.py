@@ -291,7 +291,7 @@ KINDS: Mapping[str, Sickness] = {
     ),
     "dead units": Sickness(right=("dead", "stagnation"), plan=dead_units, wards=(("gan", "ring"), ("gan", "digits"))),
     "momentum": Sickness(
-        right=LOST,
+        right=(*LOST, "nan"),
         options=lambda usual: {"optimizer": "momentum", "betas": (0.99, 0.0), **rates(50, 50)(usual)},
         wards=(("gan", "ring"), ("dcgan", "digits")),
     ),

@@ -18,7 +18,7 @@ PLACES = torch.arange(40)
 def patient(kind: str, values: list[float], seed: int = 0, failure: str = "") -> Patient:
     seen = np.linspace(0, 1000, len(values))
     course = Course(seen, {"signal/diversity": 1 - np.array(values)}, 1000)
-    return Patient(kind, "gan", "ring", seed, course, 0, failure, ())
+    return Patient(kind, "gan", "ring", seed, course, True, 0, failure, ())
 
 
 @pytest.fixture(scope="module")

@@ -43,6 +43,7 @@ FAULTS = {
     "vanishing": [{"G/grad_norm": v} for v in (1e-2, 1e-5, 1e-12)],
     "diverging": [{"signal/score_real": v, "signal/score_fake": -v} for v in (1e1, 1e3, 1e9)],
     "oscillating": [AWAY | {"signal/drift": v, "signal/coverage": 0.1} for v in (0.2, 0.6, 1.5)],
+    "relapse": [{"signal/distance": v} for v in (0.1, 0.4, 1.0)],
     "stagnation": [{"update/G": v} for v in (1e-4, 1e-7, 0.0)],
     "overfitting": [{"signal/auc_held_out": v} for v in (0.55, 0.7, 1.0)],
     "memorising": [{"signal/copies": v} for v in (0.1, 0.5, 1.0)],

@@ -23,6 +23,8 @@ GRACE = 0.1
 """Share of the training in which samples need not be good yet."""
 WINDOW = 5
 """Moments over which progress is measured."""
+LITTLE = 0.02
+"""Coverage that counts as none."""
 HOLD = 3
 """Moments in a row that make a finding of what lasts."""
 EVENT = 1
@@ -77,8 +79,10 @@ def collapse(course: Course) -> Column:
 
 
 def partial(course: Course) -> Column:
-    """Samples are near real ones, but not near all."""
-    return course.signal("precision") - course.signal("coverage")
+    """Samples are near real ones, but not near all, and not near ever more of them."""
+    precision, coverage = course.signal("precision"), course.signal("coverage")
+    growth = np.clip(1 - (before(coverage) + LITTLE) / (coverage + LITTLE), 0, 1)
+    return np.asarray((precision - coverage) * (1 - growth), dtype=np.float64)
 
 
 def rarest(course: Course) -> Column:
@@ -94,8 +98,13 @@ def far(course: Course) -> Column:
 def nearer(course: Course) -> Column:
     """By which share samples came nearer to the data over the latest `WINDOW` moments, in [0, 1]."""
     distance = np.maximum(course.signal("distance"), 1e-6)
-    before = np.concatenate([np.full(min(WINDOW, len(distance)), np.nan), distance[:-WINDOW]])
-    return np.clip(1 - distance / np.where(np.isnan(before), distance, before), 0, 1)
+    return np.clip(1 - distance / before(distance), 0, 1)
+
+
+def before(values: Column) -> Column:
+    """What they were `WINDOW` moments ago; where there was nothing yet, what they are."""
+    earlier = np.concatenate([np.full(min(WINDOW, len(values)), np.nan), values[:-WINDOW]])
+    return np.where(np.isnan(earlier), values, earlier)
 
 
 def strong(course: Course) -> Column:
@@ -124,6 +133,12 @@ def oscillating(course: Course) -> Column:
     return course.signal("drift") * (1 - course.signal("coverage"))
 
 
+def relapse(course: Course) -> Column:
+    """How much nearer to the data samples have been before."""
+    nearest = np.fmin.accumulate(settled(far(course)))
+    return np.asarray(far(course) - nearest, dtype=np.float64)
+
+
 def memorising(course: Course) -> Column:
     """Samples near real ones are copies of training samples more often than chance has it."""
     return course.signal("copies") * course.signal("precision")
@@ -143,7 +158,9 @@ def still(course: Course, player: str) -> Column:
 
 DETECTORS: Mapping[str, Detector] = {
     "collapse": Detector("collapse", collapse, ("signal/diversity",), label="1 − diversity"),
-    "partial": Detector("partial", partial, ("signal/precision", "signal/coverage"), label="precision − coverage"),
+    "partial": Detector(
+        "partial", partial, ("signal/precision", "signal/coverage"), label="(precision − coverage) × (1 − growth)"
+    ),
     "rarest": Detector("partial", rarest, ("signal/rarest", "signal/precision"), label="(1 − rarest) × precision"),
     "strong": Detector(
         "strong", strong, ("signal/auc", "signal/distance"), label="(2 auc − 1) × √distance × (1 − progress)"
@@ -156,6 +173,7 @@ DETECTORS: Mapping[str, Detector] = {
     "oscillating": Detector(
         "oscillating", oscillating, ("signal/drift", "signal/coverage"), label="drift × (1 − coverage)"
     ),
+    "relapse": Detector("oscillating", relapse, ("signal/distance",), label="√distance over its smallest so far"),
     "stagnation": Detector(
         "stagnation", stagnation, ("update/G", "update/D"), grace=0, label="log10 of learning rate over step"
     ),
