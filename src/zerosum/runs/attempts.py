@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from zerosum import recipes
+from zerosum.data import Data
+from zerosum.diagnosis.spacing import spacing_of
 from zerosum.diagnosis.treatment import ENTRY, again_because, entry
 from zerosum.errors import NotFinite
 from zerosum.games import Game
 from zerosum.recipes.options import options
 from zerosum.runs.directory import read_plan
+from zerosum.runs.recommending import gamma_begin
 from zerosum.runs.setup import CADENCE, OWN, Setup
 from zerosum.spaces import Points
 from zerosum.training import checkpoints
@@ -89,7 +92,17 @@ def other_recipe(setup: Setup, game: Game) -> Change | None:
     if name is None or (name == setup.name and not {*setup.given} - {*CADENCE}):
         return None
     kept = {option: value for option, value in setup.given.items() if option == "length_samples"}
-    return Change(OTHER_RECIPE, f"{name} in the place of {setup.name}", with_given(setup, name, kept))
+    words = f"{name} in the place of {setup.name}"
+    return Change(OTHER_RECIPE, words, with_given(setup, name, kept | numbers_for(setup.data, name)))
+
+
+def numbers_for(data: Data, recipe: str) -> dict[str, Any]:
+    """Numbers of a recipe that the data, and not only their kind, decide."""
+    if not isinstance(data.space, Points):
+        return {}
+    usual = {name: option.default for name, option in options(recipes.recipe(recipe), data.space.kind).items()}
+    choice = gamma_begin(spacing_of(data.train), usual)
+    return {} if choice is None else {choice.option: choice.value}
 
 
 def steadied(setup: Setup) -> Change | None:
@@ -104,6 +117,7 @@ def steadied(setup: Setup) -> Change | None:
         return None
     unit = space.extent**2 if isinstance(space, Points) else 1.0
     gamma, begin = calm["gamma"].default, calm["gamma_begin"].default
+    begin = numbers_for(setup.data, STEADY).get("gamma_begin", begin)
     given = {name: calm[name].default for name in OF_STEADY} | {
         "network": "points" if isinstance(space, Points) else "smooth",
         "r1": gamma / 2 * unit,

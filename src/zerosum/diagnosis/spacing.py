@@ -1,0 +1,46 @@
+"""How far apart clusters of points lie: the scale on which a critic has to tell them apart first.
+
+The minimum spanning tree of n points in k separate clusters has n - k short edges, within clusters, and k - 1 long ones
+that bridge them, with a gap in length between the two.
+"""
+
+import numpy as np
+import torch
+from scipy.sparse.csgraph import minimum_spanning_tree
+from torch import Tensor
+
+from zerosum.data.core import Source
+from zerosum.draw import Draw
+from zerosum.spaces import Points
+
+DRAWN = 2_000
+"""Points that are looked at."""
+APART = 3.0
+"""How many times the longest edge within clusters the shortest bridge must be for them to be separate."""
+
+
+def spacing(points: Tensor) -> float | None:
+    """Typical length of the bridges between clusters; None where points form no separate clusters.
+
+    Args:
+        points: `(n, d)`, in any unit, which is also the answer's.
+
+    >>> spacing(torch.tensor([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2]]))
+    4.8
+    """
+    distances = torch.cdist(points.double(), points.double()).numpy()
+    edges = np.sort(minimum_spanning_tree(distances).data)
+    edges = edges[edges > 0]
+    ratios = edges[1:] / edges[:-1]
+    most = len(ratios) // 2  # fewer clusters than half the points, or they would not be clusters
+    if not most:
+        return None
+    place = most + int(np.argmax(ratios[most:]))
+    return round(float(np.median(edges[place + 1 :])), 6) if ratios[place] >= APART else None
+
+
+def spacing_of(source: Source) -> float | None:
+    """The same for points of a source, in units of its space's extent."""
+    assert isinstance(source.space, Points)
+    positions = torch.arange(min(DRAWN, source.size or DRAWN))
+    return spacing(source.batch(positions, Draw("spacing")).real / source.space.extent)
