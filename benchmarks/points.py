@@ -13,12 +13,6 @@ from zerosum.data import density
 from zerosum.metrics.core import Modes
 from zerosum.metrics.modes import coverage
 
-R3GAN: dict[str, dict[str, Any]] = {
-    "ring": {"length_samples": 2_048_000, "gamma_begin": 0.4, "burn_in": 0.7},
-    "grid": {},
-    "grid100": {},
-}
-"""The defaults suit many modes; eight, farther apart in units of the extent, want a coarser beginning and less time."""
 SAMPLES = {"ring": 2_500, "grid": 2_500, "grid100": 25_000}
 OTHERS = ("gan", "wgan-gp", "lsgan")
 SECONDS = 60
@@ -27,7 +21,7 @@ TRIAL_LENGTH = 6_400
 
 def measure(seed: int, trial: bool, *, recipe: str, data: str, seconds: float | None) -> Measured:
     """Train and judge; with `seconds` for about as long."""
-    how: dict[str, Any] = {"compile": "off"} if seconds else {"compile": "on", **R3GAN[data]}
+    how: dict[str, Any] = {"compile": "off" if seconds else "on"}
     if trial:
         how["length_samples"] = TRIAL_LENGTH
     elif seconds:
@@ -62,8 +56,7 @@ def case(recipe: str, data: str, seconds: float | None) -> Case:
     return Case(
         name=f"{recipe}-{data}",
         measure=partial(measure, recipe=recipe, data=data, seconds=seconds),
-        options={"recipe": recipe, "data": data, "samples": SAMPLES[data], "seconds": seconds}
-        | ({} if seconds else {"compile": "on", **R3GAN[data]}),
+        options={"recipe": recipe, "data": data, "samples": SAMPLES[data], "seconds": seconds},
         targets={} if seconds else targets(len(modes)),
         seeds=5,
     )

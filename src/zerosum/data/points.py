@@ -8,7 +8,7 @@ deviation 0.05. One's own density is `Density(name=…, sample=…)`.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from torch import Tensor
 from zerosum.data.core import Batch, Source
 from zerosum.data.options import DataOptions
 from zerosum.data.samples import points_have_no
+from zerosum.data.spacing import ENOUGH, spacing
 from zerosum.draw import Draw, fold
 from zerosum.errors import UserError, choose
 from zerosum.spaces import Points
@@ -73,10 +74,11 @@ class DensitySource:
                 f"float32 of shape (2, {self.density.dimensions}) is needed."
             )
 
-    @property
+    @cached_property
     def space(self) -> Points:
         """Points in as many dimensions as the density has."""
-        return Points((self.density.dimensions,), extent=self.density.extent)
+        few = self.density.sample(ENOUGH, Draw("spacing"))
+        return Points((self.density.dimensions,), extent=self.density.extent, spacing=spacing(few))
 
     @property
     def size(self) -> None:

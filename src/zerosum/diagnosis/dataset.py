@@ -11,8 +11,7 @@ from zerosum.diagnosis.figure import Figure, Names
 from zerosum.diagnosis.findings import Finding
 from zerosum.diagnosis.glance import DRAWN, domains, glance
 from zerosum.diagnosis.labels import labels
-from zerosum.diagnosis.spacing import spacing_of
-from zerosum.spaces import Points, Space, describe
+from zerosum.spaces import Space, describe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +23,6 @@ class Examination:
         space: of the samples as networks see them.
         train_size, held_out_size: how many samples there are; None for what is drawn anew at every visit.
         figures: in the order of the tests.
-        spacing: of points in separate clusters, the distance between these in units of the space's extent; else None.
     """
 
     name: str
@@ -32,7 +30,6 @@ class Examination:
     train_size: int | None
     held_out_size: int | None
     figures: tuple[Figure, ...]
-    spacing: float | None = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -53,7 +50,6 @@ class Examination:
             "space": describe(self.space),
             "train_size": self.train_size,
             "held_out_size": self.held_out_size,
-            **({} if self.spacing is None else {"spacing": self.spacing}),
             "figures": [figure.document() for figure in self.figures],
             "findings": [finding.document() for finding in self.findings],
             "notes": list(self.notes),
@@ -81,7 +77,6 @@ def examine(data: Data, names: Mapping[str, Names] | None = None) -> Examination
         train_size=data.train.size,
         held_out_size=data.held_out.size,
         figures=tuple(figures),
-        spacing=spacing_of(data.train) if isinstance(data.space, Points) else None,
     )
 
 

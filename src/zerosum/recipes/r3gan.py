@@ -22,9 +22,12 @@ POINTS = {
     "batch_size": 256,
     "length_samples": 7_168_000,
     "gamma": 1.6e-3,
-    "gamma_begin": 0.032,
     "burn_in": 0.8,
 }
+FIRST = 0.8
+"""Root of the first gamma of points, over the distance between their clusters …"""
+UNCLUSTERED = 0.18
+"""… or, where there are none, over the extent."""
 
 
 @suited(points=POINTS, images={"penalty_every": 4})
@@ -35,7 +38,7 @@ def r3gan(
         float, Opt("Weight of R1 and R2, each counts gamma / 2; of points in units of the space's extent.", 0, 1e6)
     ] = 1.0,
     gamma_begin: Annotated[
-        float | None, Opt("What gamma falls from, in equal ratios, while burning in; none: it stays.", 0, 1e6)
+        float | None, Opt("What gamma falls from while burning in; by default none, of points as clusters lie.", 0, 1e6)
     ] = None,
     burn_in: Annotated[float, Opt("Share of the length over which gamma falls.", 0, 1)] = 0.6,
     penalty_every: Annotated[int, Opt("R1 and R2 every so many rounds, with the weight to match.", 1, 1000)] = 1,
@@ -51,11 +54,12 @@ def r3gan(
     every fourth round (`--penalty-every 1` is the paper's).
 
     Gamma is the square of a length: what is much smaller, the critic does not see. The paper's trainings begin with a
-    larger gamma; on points it falls from the distance of modes to their width, so that first every mode gets its share
-    and then its shape.
+    larger gamma; on points it falls in equal ratios from the distance of clusters to their width, so that first every
+    one gets its share and then its shape.
     """
     half = gamma / 2 * (space.extent**2 if isinstance(space, Points) else 1.0)
-    fall = Fall(gamma_begin / gamma if gamma_begin and gamma else 1.0, burn_in * play.length_samples)
+    begin = first_gamma(space, gamma) if gamma_begin is None else gamma_begin
+    fall = Fall(begin / gamma if begin and gamma else 1.0, burn_in * play.length_samples)
     return pair_plan(
         space,
         networks=networks if isinstance(space, Points) else networks.preferring("smooth"),
@@ -67,3 +71,11 @@ def r3gan(
         critic_norm="none",
         pace={"r1": fall, "r2": fall},
     )
+
+
+def first_gamma(space: Space, gamma: float) -> float:
+    """What gamma falls from where nobody says: of images, nothing greater; of points, in units of the extent."""
+    if not isinstance(space, Points):
+        return gamma
+    length = UNCLUSTERED if space.spacing is None else FIRST * space.spacing / space.extent
+    return max(gamma, length**2)

@@ -13,14 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from zerosum import recipes
-from zerosum.data import Data
-from zerosum.diagnosis.spacing import spacing_of
 from zerosum.diagnosis.treatment import ENTRY, again_because, entry
 from zerosum.errors import NotFinite
 from zerosum.games import Game
 from zerosum.recipes.options import options
+from zerosum.recipes.r3gan import first_gamma
 from zerosum.runs.directory import read_plan
-from zerosum.runs.recommending import gamma_begin
 from zerosum.runs.setup import CADENCE, OWN, Setup
 from zerosum.spaces import Points
 from zerosum.training import checkpoints
@@ -92,17 +90,7 @@ def other_recipe(setup: Setup, game: Game) -> Change | None:
     if name is None or (name == setup.name and not {*setup.given} - {*CADENCE}):
         return None
     kept = {option: value for option, value in setup.given.items() if option == "length_samples"}
-    words = f"{name} in the place of {setup.name}"
-    return Change(OTHER_RECIPE, words, with_given(setup, name, kept | numbers_for(setup.data, name)))
-
-
-def numbers_for(data: Data, recipe: str) -> dict[str, Any]:
-    """Numbers of a recipe that the data, and not only their kind, decide."""
-    if not isinstance(data.space, Points):
-        return {}
-    usual = {name: option.default for name, option in options(recipes.recipe(recipe), data.space.kind).items()}
-    choice = gamma_begin(spacing_of(data.train), usual)
-    return {} if choice is None else {choice.option: choice.value}
+    return Change(OTHER_RECIPE, f"{name} in the place of {setup.name}", with_given(setup, name, kept))
 
 
 def steadied(setup: Setup) -> Change | None:
@@ -116,13 +104,13 @@ def steadied(setup: Setup) -> Change | None:
     if "slope_begin" not in own or setup.given.get("r1"):
         return None
     unit = space.extent**2 if isinstance(space, Points) else 1.0
-    gamma, begin = calm["gamma"].default, calm["gamma_begin"].default
-    begin = numbers_for(setup.data, STEADY).get("gamma_begin", begin)
+    gamma = calm["gamma"].default
+    begin = first_gamma(space, gamma)
     given = {name: calm[name].default for name in OF_STEADY} | {
         "network": "points" if isinstance(space, Points) else "smooth",
         "r1": gamma / 2 * unit,
         "r2": gamma / 2 * unit,
-        "slope_begin": begin / gamma if begin else 1.0,
+        "slope_begin": begin / gamma,
         "anneal": calm["burn_in"].default,
     }
     words = f"{setup.name} with R1 and R2, and networks and rates of {STEADY}"

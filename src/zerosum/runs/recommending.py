@@ -110,7 +110,6 @@ def recommendation(
         batch,
         width(found, usual, device),
         gamma(found, usual, size, batch),
-        gamma_begin(found.spacing, usual),
         augmentation(found, usual),
         length(found, usual["length_samples"], device),
         patience(found),
@@ -189,17 +188,6 @@ def gamma(found: Examination, usual: Mapping[str, Any], size: Choice | None, bat
     value = float(f"{usual['gamma'] * pixels / MEASURED_PIXELS * usual['batch_size'] / batch.value:.2g}")
     why = f"Gamma {value:g}: in proportion to pixels over batch (Karras 2020), from {usual['gamma']:g} at 32x32."
     return Choice("gamma", value, value == usual["gamma"], why)
-
-
-def gamma_begin(spacing: float | None, usual: Mapping[str, Any]) -> Choice | None:
-    """Of points in separate clusters: what gamma falls from, the square of their distance.
-
-    What is closer than the root of gamma, the critic does not tell apart; so it begins with clusters.
-    """
-    if "gamma_begin" not in usual or spacing is None:
-        return None
-    value = float(f"{max(usual['gamma'], spacing**2):.2g}")
-    return Choice("gamma_begin", value, False, f"Gamma falls from {value:g}: clusters lie {spacing:.2g} extents apart.")
 
 
 def augmentation(found: Examination, usual: Mapping[str, Any]) -> Choice | None:

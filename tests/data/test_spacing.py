@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from zerosum.data import open_data
-from zerosum.diagnosis.spacing import spacing, spacing_of
+from zerosum.data.spacing import spacing
 from zerosum.draw import Draw
 
 
@@ -24,10 +24,11 @@ def test_the_unit_is_that_of_the_points():
 @pytest.mark.parametrize(("data", "between"), [("ring", (0.5, 0.62)), ("grid", (0.3, 0.4)), ("grid100", (0.14, 0.18))])
 def test_mixtures(data, between):
     low, high = between
-    assert low < spacing_of(open_data(data, progress=False).train) < high
+    space = open_data(data, progress=False).space
+    assert low < space.spacing / space.extent < high
 
 
 def test_one_cloud_has_no_spacing():
     assert spacing(Draw(0).normal(500, 2)) is None
-    assert spacing_of(open_data("swissroll", progress=False).train) is None
+    assert open_data("swissroll", progress=False).space.spacing is None
     assert spacing(torch.zeros(2, 2)) is None

@@ -6,15 +6,10 @@ that bridge them, with a gap in length between the two.
 
 import numpy as np
 import torch
-from scipy.sparse.csgraph import minimum_spanning_tree
 from torch import Tensor
 
-from zerosum.data.core import Source
-from zerosum.draw import Draw
-from zerosum.spaces import Points
-
-DRAWN = 2_000
-"""Points that are looked at."""
+ENOUGH = 500
+"""Points that show it."""
 APART = 3.0
 """How many times the longest edge within clusters the shortest bridge must be for them to be separate."""
 
@@ -28,6 +23,8 @@ def spacing(points: Tensor) -> float | None:
     >>> spacing(torch.tensor([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2]]))
     4.8
     """
+    from scipy.sparse.csgraph import minimum_spanning_tree  # slow to import
+
     distances = torch.cdist(points.double(), points.double()).numpy()
     edges = np.sort(minimum_spanning_tree(distances).data)
     edges = edges[edges > 0]
@@ -37,10 +34,3 @@ def spacing(points: Tensor) -> float | None:
         return None
     place = most + int(np.argmax(ratios[most:]))
     return round(float(np.median(edges[place + 1 :])), 6) if ratios[place] >= APART else None
-
-
-def spacing_of(source: Source) -> float | None:
-    """The same for points of a source, in units of its space's extent."""
-    assert isinstance(source.space, Points)
-    positions = torch.arange(min(DRAWN, source.size or DRAWN))
-    return spacing(source.batch(positions, Draw("spacing")).real / source.space.extent)
