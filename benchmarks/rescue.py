@@ -19,7 +19,7 @@ from zerosum.metrics.core import Modes
 from zerosum.metrics.modes import coverage
 from zerosum.training.journal import read_lines
 
-LENGTH = 4_096_000
+LENGTH = 2_048_000
 WAYS: dict[str, dict[str, Any]] = {
     "alone": {"doctor": "watch"},
     "treated": {"doctor": "treat"},
