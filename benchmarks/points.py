@@ -14,7 +14,7 @@ from zerosum.metrics.core import Modes
 from zerosum.metrics.modes import coverage
 
 SAMPLES = {"ring": 2_500, "grid": 2_500, "grid100": 25_000}
-ENOUGH = {"ring": 2_048_000, "grid": 4_096_000}
+ENOUGH = {"ring": 4_096_000, "grid": 4_096_000}
 """Real samples seen, where the default, which suits more modes, would take longer than need be."""
 OTHERS = ("gan", "wgan-gp", "lsgan")
 SECONDS = 60

@@ -18,11 +18,11 @@ from zerosum.training.plan import Plan
 POINTS = {
     "lr": 1e-3,
     "lr_decay": "cosine",
-    "decay_begin": 0.5,
+    "decay_begin": 0.0,
     "batch_size": 256,
-    "length_samples": 7_168_000,
+    "length_samples": 9_216_000,
     "gamma": 1.6e-3,
-    "burn_in": 0.6,
+    "burn_in": 0.7,
 }
 FIRST = 0.8
 """Root of the first gamma of points, over the distance between their clusters …"""
