@@ -22,6 +22,9 @@ POINTS = {"data": "ring", "width": 8, "latent_size": 4}
 TINY: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("dcgan", "lsgan", "sngan", "cgan", "acgan", "projection", "infogan", "sgan"), DIGITS),
     **dict.fromkeys(("gan", "wgan", "wgan-gp", "dragan", "r3gan"), POINTS),
+    "progan": DIGITS | {"grow_samples": 36},
+    "stylegan": DIGITS | {"grow_samples": 36, "size_w": 4, "depth": 2},
+    "stylegan2": DIGITS | {"size_w": 4, "depth": 2, "penalty_every": 2, "path_length_every": 2},
     "cyclegan": {"data": "glyphs:sans-serif", "resolution": "16", "width": 4, "blocks": 1},
 }
 """Data that suits a recipe, and the smallest networks that have all of its layers."""

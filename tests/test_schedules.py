@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zerosum.errors import UserError
-from zerosum.schedules import Decay, Steps, counts, words
+from zerosum.schedules import Decay, Growth, Steps, counts, words
 
 STARTS = st.lists(st.integers(1, 10**9), unique=True, max_size=5).map(sorted)
 
@@ -72,3 +72,27 @@ def test_a_decay_falls_from_1_to_0(name, begin, factors):
 def test_a_decay_never_rises_and_stays_a_share(name, begin, length, seen):
     early, late = (Decay(name, begin, length)(s) for s in seen)
     assert 0 <= late <= early <= 1
+
+
+@pytest.mark.parametrize("levels", range(1, 11))
+def test_growth_holds_whole_levels_exactly(levels):
+    """As a share times the levels it must be a whole number, for else a next level would be there."""
+    growth = Growth(levels, 1000 * levels)
+    for level in range(levels):
+        held = [levels * growth(1000 * level + seen) for seen in (0, 250, 500)]
+        assert held == [level] * 3
+        assert levels * growth(1000 * level + 750) == pytest.approx(level + 0.5)
+    assert levels * growth(1000 * levels) == levels
+
+
+@given(
+    levels=st.integers(1, 10),
+    first=st.integers(0, 10),
+    over=st.integers(1, 10**9),
+    seen=st.lists(st.integers(0, 2 * 10**9), min_size=2, max_size=2).map(sorted),
+)
+def test_growth_never_falls_and_ends_whole(levels, first, over, seen):
+    growth = Growth(levels, over, first=min(first, levels))
+    early, late = (growth(s) for s in seen)
+    assert min(first, levels) / levels <= early <= late <= 1
+    assert growth(over) == 1

@@ -60,6 +60,15 @@ class Draw:
         """The same key on another device."""
         return Draw(*self.key, device=device, rank=self.rank, world=self.world)
 
+    def piece(self, index: int, count: int) -> "Draw":
+        """The same numbers for one of `count` equal pieces of this process's rows.
+
+        >>> whole, pieces = Draw(0).normal(4), [Draw(0).piece(index, 2).normal(2) for index in range(2)]
+        >>> torch.equal(whole, torch.cat(pieces))
+        True
+        """
+        return Draw(*self.key, device=self.device, rank=self.rank * count + index, world=self.world * count)
+
     def normal(self, n: int, *shape: int) -> Tensor:
         """Standard normal numbers, `(n, *shape)`, float32."""
         size = n * self.world * math.prod(shape)

@@ -120,3 +120,32 @@ class Fall:
         """The factor when so many samples have been seen."""
         left = max(0.0, 1.0 - samples_seen / max(1.0, self.over_samples))
         return float(self.begin**left)
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How far a network of some levels has grown, as a share: each level is held, and then the next is faded in.
+
+    Every level that comes takes the same number of samples: in the first half of it nothing changes (the level below
+    goes on learning), in the second half it comes in evenly (Karras 2018, appendix A).
+
+    Args:
+        levels: above the base.
+        over_samples: samples seen at which all are there.
+        first: how many are there from the start.
+
+    >>> [Growth(2, 800)(seen) for seen in (0, 200, 300, 400, 600, 700, 800, 900)]
+    [0.0, 0.0, 0.25, 0.5, 0.5, 0.75, 1.0, 1.0]
+    """
+
+    levels: int
+    over_samples: int
+    first: int = 0
+
+    def __call__(self, samples_seen: int) -> float:
+        """The share when so many samples have been seen."""
+        coming = self.levels - self.first
+        if samples_seen >= self.over_samples or coming <= 0:
+            return 1.0
+        come, within = divmod(samples_seen * coming, self.over_samples)
+        return (self.first + come + max(0.0, 2 * within / self.over_samples - 1)) / self.levels

@@ -22,6 +22,7 @@ from zerosum.training.plan import Plan
 
 EVERY = 10
 CONTROLS = {"D/lr_scale": 1.0, "G/lr_scale": 1.0, "D/repeats": 1.0, "r1": 0.5, "augment": 0.0, "instance_noise": 0.0}
+CONTROLS |= {"D/clip": 0.0, "G/clip": 0.0}
 FRESH = {"data": "ring", "precision": "float32", "device": "cpu", "progress": False, "evaluate": "off"}
 EVERY_64 = {"report_every_samples": 64, "snapshot_every_samples": 640, "checkpoint_every_samples": 320}
 
@@ -53,7 +54,7 @@ def test_only_serious_kinds_that_exist_are_treated(kind):
 
 @pytest.mark.parametrize("kind", REMEDIES)
 def test_every_remedy_moves_controls_that_the_engine_has_and_names_its_source(kind):
-    quick = course(update__G=[0.1] * 4, update__D=[0.2] * 4)
+    quick = course(update__G=[0.1] * 8, update__D=[0.2] * 8, D__grad_norm=[1.0] * 5 + [9.0] * 3)
     for remedy in REMEDIES[kind]:
         changed = remedy.change(quick, {**CONTROLS, "label_smoothing": 0.0, "mode_seeking": 0.0})
         assert changed

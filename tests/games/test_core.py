@@ -31,7 +31,8 @@ def played(order: str, *phases: tuple[str, int]) -> list[str]:
             Move(Phase(name, (name[0],), lambda batch, draw, controls: Result({})), repeat, story)
             for name, repeats in phases
             for repeat in range(repeats)
-        ]
+        ],
+        {},
     )
     return story
 
@@ -63,9 +64,9 @@ def test_in_simultaneous_play_further_phases_of_a_player_wait_for_the_next_turn(
     assert story[4:] == ["look D1", "move D1", "look D_lazy0", "move D_lazy0"]
 
 
-@pytest.mark.parametrize("order", PLAYS)
+@pytest.mark.parametrize("order", ["critic-first", "generator-first", "simultaneous"])
 @pytest.mark.parametrize("phases", [(), (("D", 1),), (("D", 5), ("G", 1)), (("D", 3), ("D_a", 1), ("G", 2), ("E", 1))])
-def test_every_way_of_playing_makes_every_move_once_and_looks_first(order, phases):
+def test_every_order_makes_every_move_once_and_looks_first(order, phases):
     story = played(order, *phases)
     moves = [f"{name}{repeat}" for name, repeats in phases for repeat in range(repeats)]
     assert sorted(story) == sorted([f"look {m}" for m in moves] + [f"move {m}" for m in moves])

@@ -37,8 +37,8 @@ class PublishedPool:
 
 
 def ask(pool: ImagePool, numbers: list[float], draw: Draw) -> list[float]:
-    pool.push(torch.stack([picture(number) for number in numbers]))
-    return pool.query(draw)[:, 0, 0, 0].tolist()
+    pool.push(torch.stack([picture(number) for number in numbers]), draw)
+    return pool.query(len(numbers), draw)[:, 0, 0, 0].tolist()
 
 
 @given(slots=st.integers(1, 5), capacity=st.integers(1, 4), rounds=st.integers(1, 15), seed=st.integers(0, 99))
@@ -85,8 +85,8 @@ def test_shares_of_the_slots_make_the_whole_pool(capacity, rounds, world):
 
 def test_a_pool_keeps_numbers_and_no_graph():
     pool = ImagePool(2, 1, SHAPE)
-    pool.push(torch.ones(2, *SHAPE, dtype=torch.bfloat16, requires_grad=True) * 2)
-    shown = pool.query(Draw(0))
+    pool.push(torch.ones(2, *SHAPE, dtype=torch.bfloat16, requires_grad=True) * 2, Draw(0))
+    shown = pool.query(2, Draw(0))
     assert not shown.requires_grad
     assert shown.dtype == torch.float32
     assert pool.state_dict().keys() == {"images", "filled"}

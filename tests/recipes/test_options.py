@@ -13,7 +13,7 @@ from zerosum import api, recipes
 from zerosum.data import DataOptions
 from zerosum.errors import UserError
 from zerosum.recipes.groups import Networks, Play, Rivalry, Tricks
-from zerosum.recipes.options import SUITED, Opt, Option, build, check, options, suited
+from zerosum.recipes.options import PRESETS, SUITED, Opt, Option, build, check, options, presets, suited
 from zerosum.runs.setup import CADENCE, settle, weights_digest
 from zerosum.spaces import Images, Points
 
@@ -22,17 +22,29 @@ SPACES = {
     "points": Points((2,), extent=2.0),
 }
 LABELS = ("cgan", "acgan", "projection", "sgan")
+IMAGES = ("dcgan", "cyclegan", "progan", "stylegan", "stylegan2")
 TAKES = {
-    name: [kind for kind in SPACES if (kind == "images" or name not in ("dcgan", "cyclegan", *LABELS))]
-    for name in recipes.names()
+    name: [kind for kind in SPACES if (kind == "images" or name not in (*IMAGES, *LABELS))] for name in recipes.names()
 }
 EVERY = [(name, kind) for name, kinds in TAKES.items() for kind in kinds]
 every_recipe = pytest.mark.parametrize("name", recipes.names())
 every_use = pytest.mark.parametrize(("name", "kind"), EVERY)
 SMALL = {"width": 4, "batch_size": 8}
 IMPOSSIBLE = {
-    "label_smoothing": ("wgan", "wgan-gp", "sngan", "r3gan", "cgan", "acgan", "projection", "infogan"),
-    "augment_target": ("wgan", "wgan-gp", "r3gan", "cgan", "acgan", "infogan"),
+    "label_smoothing": (
+        "wgan",
+        "wgan-gp",
+        "sngan",
+        "r3gan",
+        "cgan",
+        "acgan",
+        "projection",
+        "infogan",
+        "progan",
+        "stylegan",
+        "stylegan2",
+    ),
+    "augment_target": ("wgan", "wgan-gp", "r3gan", "cgan", "acgan", "infogan", "progan", "stylegan", "stylegan2"),
     "unrolled": ("wgan",),
     "pac": ("cgan", "acgan", "projection"),
 }
@@ -94,12 +106,19 @@ def test_names_are_never_used_twice():
     assert not data & taken
 
 
+def name_of_a_preset(option: Option) -> str:
+    """The last that its help names."""
+    return option.help.rstrip(".").rpartition(" ")[2]
+
+
 def other(option: Option) -> Any:
     """A value that is allowed and not the default."""
     kind = option.type
     kinds = [k for k in get_args(kind) if k is not type(None)] if type(None) in get_args(kind) else [kind]
     if option.name in CADENCE:
         return 5000
+    if option.name == "preset":
+        return name_of_a_preset(option)
     if option.name == "critic_steps":
         return "2, 1@1000"
     if option.name == "order":
@@ -230,6 +249,41 @@ def test_defaults_that_suit_a_kind_give_way_to_what_is_given():
     assert options(mine, "points")["lr"].default == 0.5
     assert options(mine)["lr"].default == 2e-4
     del SUITED[mine]
+
+
+@pytest.mark.parametrize("name", [name for name in recipes.names() if recipes.recipe(name) in PRESETS])
+def test_presets_set_options_in_their_range(name):
+    recipe = recipes.recipe(name)
+    found = options(recipe)
+    for values in PRESETS[recipe].values():
+        for option, value in values.items():
+            check(found[option], value)
+
+
+def test_a_preset_gives_way_to_what_is_given():
+    @presets(large={"lr": 0.5, "flavour": 3})
+    def mine(space, *, flavour: Annotated[int, Opt("Of it.", 0, 9)] = 1, play: Play = Play()):
+        seen.append((flavour, play.lr))
+        return play.plan(build(recipes.recipe("gan"), space, {}).game)
+
+    seen: list[tuple[int, float]] = []
+    for given in ({"preset": "large"}, {"preset": "large", "lr": 0.25}, {"preset": None}, {}):
+        build(mine, SPACES["points"], given)
+    assert seen == [(3, 0.5), (3, 0.25), (1, 2e-4), (1, 2e-4)]
+    with pytest.raises(UserError, match=r"Unknown preset 'larg'\. Did you mean 'large'\? Allowed: large\."):
+        build(mine, SPACES["points"], {"preset": "larg"})
+    del PRESETS[mine]
+
+
+def test_what_a_preset_sets_is_put_on_record():
+    given = {"preset": "cifar10", "width": 4, "resolution": "16", "size_w": 8, "latent_size": 8}
+    setup = settle("stylegan2", "digits", given)
+    settled = setup.options(setup.plan())
+    assert (settled["preset"], settled["lr"], settled["group"], settled["width"]) == ("cifar10", 2.5e-3, 32, 4)
+    with pytest.raises(UserError, match=r"Unknown preset 'ffq256'\. Did you mean 'ffhq256'\?"):
+        settle("stylegan2", "digits", {"preset": "ffq256"})
+    with pytest.raises(UserError, match="Unknown option 'preset'"):
+        settle("gan", "digits", {"preset": "ffhq256"})
 
 
 def test_a_default_says_at_least_every_round_of_reports():

@@ -20,7 +20,7 @@ from zerosum.games.core import Game
 from zerosum.optimizers import Optimizer
 from zerosum.runs.commands import train_command
 from zerosum.runs.setup import settle
-from zerosum.training import compiling
+from zerosum.training import compiling, tracing
 from zerosum.training.compiling import CompiledMove, computed, settle_compiling
 from zerosum.training.devices import resolve_compile
 from zerosum.training.engine import Engine
@@ -34,7 +34,7 @@ RECIPES = ("gan", "dcgan", "lsgan", "wgan", "wgan-gp", "sngan", "dragan", "r3gan
 def traced_only(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Graphs are run as they are; the list has those that were asked for."""
     asked: list[Any] = []
-    monkeypatch.setattr(compiling.torch, "compile", lambda module, **how: asked.append(module) or module)
+    monkeypatch.setattr(tracing.torch, "compile", lambda module, **how: asked.append(module) or module)
     return asked
 
 
@@ -68,7 +68,7 @@ def assert_equal_moves(engine: Engine) -> None:
             found, also = computed(move, compiled, game)
             assert compiled.refused is None
             assert [g is None for g in found] == [g is None for g in gradients]
-            torch.testing.assert_close(compiling.flat(found), compiling.flat(gradients), rtol=1e-3, atol=1e-6)
+            torch.testing.assert_close(tracing.flat(found), tracing.flat(gradients), rtol=1e-3, atol=1e-6)
             torch.testing.assert_close(also, values, rtol=1e-4, atol=1e-5)
         assert len(compiled.ways) == 1
 
@@ -94,16 +94,16 @@ def test_buffers_move_as_they_do_without(engine_of, traced_only):
         for _ in range(3):
             plain.round()
             compiled.round()
-        for a, b in zip(compiling.tensors_of(plain.plan.game), compiling.tensors_of(compiled.plan.game), strict=True):
+        for a, b in zip(tracing.tensors_of(plain.plan.game), tracing.tensors_of(compiled.plan.game), strict=True):
             torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
 
 
 def test_deciding_changes_nothing(engine_of, traced_only):
     engine = engine_of("dcgan")
-    before = [value.clone() for value in compiling.tensors_of(engine.plan.game)]
+    before = [value.clone() for value in tracing.tensors_of(engine.plan.game)]
     state = torch.random.get_rng_state()
     assert engine.compile("on")
-    assert all(map(torch.equal, before, compiling.tensors_of(engine.plan.game)))
+    assert all(map(torch.equal, before, tracing.tensors_of(engine.plan.game)))
     assert torch.equal(state, torch.random.get_rng_state())
     assert not engine.table.tally.columns
 
@@ -166,7 +166,7 @@ def test_what_no_graph_can_hold_is_played_as_it_is(does, make_engine, make_plan,
 
 def test_a_graph_that_comes_to_something_else_is_refused(make_engine, make_plan, monkeypatch):
     """As a compiler does that drops a penalty."""
-    monkeypatch.setattr(compiling.torch, "compile", lambda module, **how: lambda *a: [x * 2 for x in module(*a)])
+    monkeypatch.setattr(tracing.torch, "compile", lambda module, **how: lambda *a: [x * 2 for x in module(*a)])
     engine = make_engine(make_plan())
     assert not engine.compile("on")
     assert "apart" in engine.listener.messages[-1]

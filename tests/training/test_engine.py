@@ -154,6 +154,17 @@ def test_the_learning_rate_follows_its_schedule_and_the_controls(make_engine, ma
     assert engine.position.movers["G"].rate == pytest.approx(1e-3)
 
 
+@pytest.mark.parametrize("limit", [0.0, 1e-3, 1e6])
+def test_gradients_are_as_long_as_the_control_allows(limit, make_engine, make_plan):
+    engine = make_engine(make_plan())
+    engine.position.controls["D/clip"] = limit
+    engine.round()
+    gradients = [p.grad for p in engine.position.movers["D"].parameters if p.grad is not None]
+    length = torch.nn.utils.get_total_norm(gradients)
+    own = engine.position.tally.means()["D/grad_norm"]  # before it is shortened
+    assert length == pytest.approx(min(limit, own) if limit else own, rel=1e-4)
+
+
 def test_a_learning_rate_of_nothing_changes_nothing(make_engine, make_plan):
     engine = make_engine(make_plan(learning_rate=lambda samples_seen: 0.0))
     before = {n: p.detach().clone() for n, p in engine.plan.game.networks["G"].named_parameters()}
@@ -235,6 +246,7 @@ def test_a_report_has_means_controls_and_rates(make_engine, make_plan, make_game
     for name in terms:
         assert line[name] == pytest.approx(sum(values[name]) / 3)
     settings = {"control/D/lr_scale": 1.0, "control/G/lr_scale": 1.0, "control/r1": 0.5}
+    settings |= {"control/D/clip": 0.0, "control/G/clip": 0.0}
     settings |= {"learning_rate/D": 1e-3, "learning_rate/G": 1e-3}
     assert {name: value for name, value in line.items() if name in settings} == settings
     assert line.keys() == terms | settings.keys() | {"samples_seen", *TIMES}
@@ -336,7 +348,7 @@ def test_a_penaltys_weight_is_a_control(make_engine, make_plan, make_game):
 
 def test_a_control_that_does_not_exist_is_the_observers_mistake(make_engine, make_plan):
     engine = make_engine(observers=[asking(8, SetControl("D/lr_scal", 0.5))])
-    with pytest.raises(ValueError, match=r"no control 'D/lr_scal'; there are \['D/lr_scale', 'D/repeats'"):
+    with pytest.raises(ValueError, match=r"no control 'D/lr_scal'; there are \['D/clip', 'D/lr_scale', 'D/repeats'"):
         engine.play()
 
 

@@ -58,7 +58,7 @@ def values(game: Game) -> list[float]:
 )
 def test_orders_of_play_differ_in_which_weights_are_looked_at(numbers, order, expected):
     game, moves = numbers
-    PLAYS[order](list(moves))
+    PLAYS[order](list(moves), {})
     assert values(game) == pytest.approx(expected)
 
 
@@ -75,7 +75,7 @@ def test_simultaneous_play_moves_along_the_gradients_at_one_point(make_game, mak
         total = sum(phase.loss(batch, draw, engine.position.controls).terms.values())
         parameters = dict(game.networks[player].named_parameters())
         expected[player] = dict(zip(parameters, torch.autograd.grad(total, list(parameters.values())), strict=True))
-    PLAYS["simultaneous"](list(moves))
+    PLAYS["simultaneous"](list(moves), {})
     for player, gradients in expected.items():
         for name, parameter in before[player].named_parameters():
             moved = dict(game.networks[player].named_parameters())[name]

@@ -3,7 +3,7 @@
 Everything here is data. `zerosum.training` plays it; nothing below knows of devices, files or what a sample is.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -164,51 +164,27 @@ class Move(Protocol):
         """How many times it was played before in this round."""
         ...
 
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """What the movers move."""
+        ...
+
     def gradients(self) -> None:
         """Compute the movers' gradients at the players' present weights."""
+        ...
+
+    def value(self, players: Collection[str]) -> Tensor:
+        """The sum of the terms on this process's samples, `()`, as a function of all weights of `players`."""
+        ...
+
+    def averaged(self, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
+        """Gradients averaged over processes; absent ones stay absent."""
+        ...
+
+    def take(self, gradients: Sequence[Tensor | None]) -> None:
+        """Take these for the movers' gradients."""
         ...
 
     def step(self) -> None:
         """Move along them."""
         ...
-
-
-Play = Callable[[list[Move]], None]
-"""How the moves of a round are made; a game that needs more than "lower your own loss" replaces this."""
-
-
-def alternating(moves: list[Move]) -> None:
-    """Everyone answers the move before: phases in their order."""
-    for move in moves:
-        move.gradients()
-        move.step()
-
-
-def reversed_order(moves: list[Move]) -> None:
-    """Alternating, with the phases in reverse order (the generator first)."""
-    order = list(dict.fromkeys(move.phase.name for move in moves))
-    alternating(sorted(moves, key=lambda move: -order.index(move.phase.name)))
-
-
-def simultaneous(moves: list[Move]) -> None:
-    """In each repeat everyone looks at the same weights, then all move at once.
-
-    Gradients of a player's several phases would overwrite each other, so its later phases wait for the next turn.
-    """
-    waiting = list(moves)
-    while waiting:
-        turn: dict[tuple[str, ...], Move] = {}
-        for move in waiting:
-            turn.setdefault(move.phase.players, move)
-        for move in turn.values():
-            move.gradients()
-        for move in turn.values():
-            move.step()
-        waiting = [move for move in waiting if turn[move.phase.players] is not move]
-
-
-PLAYS: dict[str, Play] = {
-    "critic-first": alternating,
-    "generator-first": reversed_order,
-    "simultaneous": simultaneous,
-}

@@ -67,7 +67,7 @@ class Pair:
         real, fake = sight.real, sight.fake
         terms = [term for term in self.penalties if term.every == 1 and controls[term.name]]
         if terms:  # gradients with respect to samples share the scores' own pass
-            real, fake = real.detach().requires_grad_(), fake.detach().requires_grad_()
+            real, fake = tracked(real), tracked(fake)
         D = self._looking_at(batch, real, fake)
         adversarial = self.loss.critic(D(real), D(fake)).mean()
         values = {term.name: _penalty(term, D, real, fake, draw) * controls[term.name] for term in terms}
@@ -100,6 +100,10 @@ class Pair:
         samples: Tensor = networks["G"](z, *self._given(batch))
         return samples
 
+    def made(self, z: Tensor, batch: Batch, draw: Draw) -> Tensor:
+        """What the generator makes in a move of given latents; whatever else it draws it would draw here."""
+        return self.from_latent({"G": self.generator}, z, batch)
+
     def sample(self, networks: Networks, batch: Batch, draw: Draw) -> Tensor:
         """Samples of latents from the prior."""
         return self.from_latent(networks, self.prior(len(batch), draw), batch)
@@ -120,7 +124,7 @@ class Pair:
             batch,
             draw,
             prior=self.prior,
-            make=lambda z: self.from_latent({"G": self.generator}, z, batch),
+            make=lambda z: self.made(z, batch, draw),
             see=lambda samples, own: self.tricks.see(samples, own, controls),
             critic=self.critic,
             given=self._given(batch),
@@ -160,6 +164,11 @@ class Pair:
 
     def _belief(self, scores: Tensor) -> Tensor:
         return scores.float().sigmoid() if self.loss.probability else scores
+
+
+def tracked(samples: Tensor) -> Tensor:
+    """Samples that gradients can be taken with respect to; where their generator moves, too, they stay its samples."""
+    return samples if samples.requires_grad else samples.detach().requires_grad_()
 
 
 def _penalty(term: Weighted, D: Remember, real: Tensor, fake: Tensor, draw: Draw) -> Tensor:

@@ -40,21 +40,27 @@ class ImagePool(nn.Module):
         self.register_buffer("filled", torch.zeros(batch_size, dtype=torch.int64))
         self.register_buffer("newest", torch.zeros(batch_size, *shape), persistent=False)  # lives for a round
 
-    def push(self, pictures: Tensor) -> None:
-        """Hand in the pictures `(n, *shape)` that the next query is about."""
-        self.newest.copy_(pictures.detach())
+    def push(self, pictures: Tensor, draw: Draw) -> None:
+        """Hand in the pictures `(n, *shape)` that the next query about these slots is about."""
+        self.newest[self._slots(len(pictures), draw)] = pictures.detach()
 
-    def query(self, draw: Draw) -> Tensor:
+    def query(self, n: int, draw: Draw) -> Tensor:
         """Pictures to show to a critic, `(n, *shape)`."""
-        new, slots = self.newest, torch.arange(len(self.images), device=self.images.device)
-        capacity = self.images.shape[1]
-        full = self.filled >= capacity
-        place = torch.where(full, draw.integers(capacity, len(slots)), self.filled.clamp(max=capacity - 1))
-        swap = full & (draw.uniform(len(slots)) < 0.5)
-        stored = self.images[slots, place]
-        self.images[slots, place] = torch.where(rows(swap | ~full, stored), new, stored)
-        self.filled.add_(1).clamp_(max=capacity)
+        slots, capacity = self._slots(n, draw), self.images.shape[1]
+        images, filled, new = self.images[slots], self.filled[slots], self.newest[slots]
+        full = filled >= capacity
+        place = torch.where(full, draw.integers(capacity, n), filled.clamp(max=capacity - 1))
+        swap = full & (draw.uniform(n) < 0.5)
+        at = torch.arange(n, device=images.device), place
+        stored = images[at]
+        images[at] = torch.where(rows(swap | ~full, stored), new, stored)  # views: the pool itself
+        filled.add_(1).clamp_(max=capacity)
         return torch.where(rows(swap, stored), stored, new)
+
+    def _slots(self, n: int, draw: Draw) -> slice:
+        """Those of this process that `n` samples with this draw are in: all, or those of a piece of the batch."""
+        start = draw.rank * n % len(self.images)
+        return slice(start, start + n)
 
 
 def rows(mask: Tensor, like: Tensor) -> Tensor:
@@ -93,8 +99,8 @@ class Translation:
         A2B, B2A = self.networks.A2B, self.networks.B2A
         a, b = _domains(batch)
         fake_b, fake_a = A2B(a), B2A(b)
-        self.pools["A"].push(fake_a)
-        self.pools["B"].push(fake_b)
+        self.pools["A"].push(fake_a, draw)
+        self.pools["B"].push(fake_b, draw)
         terms = {
             "adversarial": self._adversarial(fake_a, fake_b),
             "cycle": controls["cycle"] * (_distance(B2A(fake_b), a) + _distance(A2B(fake_a), b)),
@@ -109,7 +115,7 @@ class Translation:
         terms: dict[str, Tensor] = {}
         watch: dict[str, Tensor] = {}
         for side, critic, real in zip("AB", (self.networks.D_A, self.networks.D_B), _domains(batch), strict=True):
-            scores_real, scores_fake = critic(real), critic(self.pools[side].query(draw))
+            scores_real, scores_fake = critic(real), critic(self.pools[side].query(len(batch), draw))
             terms[side] = 0.5 * self.loss.critic(scores_real, scores_fake).mean()
             watch |= {f"d_real_{side}": scores_real, f"d_fake_{side}": scores_fake}
         return Result(terms, watch)

@@ -32,6 +32,8 @@ class Family:
         prior: the usual distribution of latents.
         width: the usual width.
         generator_norm, critic_norm: the usual normalisations.
+        labelled: `(space, *, latent, width, classes) -> module`, latents and labels to samples, of a family whose
+            generators know a way of their own to be told the label; else None.
     """
 
     generator: Callable[..., nn.Module]
@@ -41,6 +43,7 @@ class Family:
     generator_norm: str
     critic_norm: str
     prior: str = "normal"
+    labelled: Callable[..., nn.Module] | None = None
 
 
 def _half_size_critic(space: Space, *, width: int, norm: str) -> Critic:
@@ -62,14 +65,21 @@ the cheap critic of DCGAN.
 """
 
 
-def family(name: str, space: Space) -> Family:
-    """The family called `name`; `auto` is `dcgan` for images, `points` for points and `mlp` for everything else."""
+def family(name: str | Family, space: Space) -> Family:
+    """The family called `name`; `auto` is `dcgan` for images, `points` for points and `mlp` for everything else.
+
+    A family itself, which needs no name, is given back.
+    """
+    if isinstance(name, Family):
+        return name
     if name == "auto":
         name = {"images": "dcgan", "points": "points"}.get(space.kind, "mlp")
     return choose("network", name, NETWORKS)
 
 
-def build_generator(name: str, space: Space, *, latent: int, width: int | None = None, norm: str = "auto") -> nn.Module:
+def build_generator(
+    name: str | Family, space: Space, *, latent: int, width: int | None = None, norm: str = "auto"
+) -> nn.Module:
     """A generator `G(z)`, latents `(n, latent)` to samples of the space; arguments and errors as of `build`."""
     chosen = family(name, space)
     width = chosen.width if width is None else width
@@ -79,7 +89,7 @@ def build_generator(name: str, space: Space, *, latent: int, width: int | None =
 
 
 def build_critic(
-    name: str, space: Space, *, width: int | None = None, norm: str = "auto", minibatch: str = "none"
+    name: str | Family, space: Space, *, width: int | None = None, norm: str = "auto", minibatch: str = "none"
 ) -> Critic:
     """A critic `D(x)`, samples of the space to scores `(n,)`; arguments and errors as of `build`."""
     chosen = family(name, space)
@@ -94,7 +104,7 @@ def build_critic(
 
 
 def build(
-    name: str,
+    name: str | Family,
     space: Space,
     *,
     latent: int,
@@ -107,7 +117,7 @@ def build(
     """A generator `G(z)` and a critic `D(x)` for the space.
 
     Args:
-        name: of the family, or `auto`.
+        name: of the family, or `auto`; or a family.
         space: what is made and judged.
         latent: dimensions of the latent.
         width: of both networks; the family's own by default.
@@ -128,7 +138,7 @@ def build(
 
 
 def build_conditional_generator(
-    name: str,
+    name: str | Family,
     space: Space,
     *,
     latent: int,
@@ -141,6 +151,9 @@ def build_conditional_generator(
     """A generator `G(z, label)`; arguments and errors as of `build_conditional`."""
     _at_least_one(latent=latent, classes=classes, embedding=embedding)
     choose("conditioning", conditioning, dict.fromkeys(get_args(Conditioning)))
+    chosen = family(name, space)
+    if chosen.labelled is not None:
+        return chosen.labelled(space, latent=latent, width=width or chosen.width, classes=classes)
 
     def network(beside: int = 0, norm: str = norm) -> nn.Module:
         return build_generator(name, space, latent=latent + beside, width=width, norm=norm)
@@ -157,7 +170,7 @@ def build_conditional_generator(
 
 
 def build_conditional(
-    name: str,
+    name: str | Family,
     space: Space,
     *,
     latent: int,

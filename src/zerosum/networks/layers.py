@@ -34,10 +34,19 @@ class Output(nn.Module):
         return samples
 
 
+def instance(channels: int) -> nn.Module:
+    """Every channel of every sample normalised by itself (Ulyanov 2016).
+
+    As groups of one channel: torch 2.13's own `instance_norm` gives wrong gradients on the CPU where the batch is 1 and
+    the gradient comes with its channels last.
+    """
+    return nn.GroupNorm(channels, channels, affine=False)
+
+
 NORMS: dict[str, Callable[[int], nn.Module]] = {
     "batch": BatchNorm,
     "layer": partial(nn.GroupNorm, 1),
-    "instance": nn.InstanceNorm2d,
+    "instance": instance,
     "none": nn.Identity,
 }
 """Normalisations by name, from a number of channels.

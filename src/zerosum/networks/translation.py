@@ -11,7 +11,7 @@ from torch import nn
 
 from zerosum.errors import UserError
 from zerosum.networks.initialisation import initialise
-from zerosum.networks.layers import Output, image_shape
+from zerosum.networks.layers import Output, image_shape, norm
 from zerosum.networks.resnet import Residual
 from zerosum.spaces import Space
 
@@ -98,7 +98,7 @@ def _usual_halvings(size: tuple[int, int]) -> int:
 
 
 def _normalised(width: int) -> list[nn.Module]:
-    return [nn.InstanceNorm2d(width), nn.ReLU()]
+    return [norm("instance", width), nn.ReLU()]
 
 
 def _halve(width: int) -> list[nn.Module]:
@@ -113,11 +113,11 @@ def _double(width: int) -> list[nn.Module]:
 def _block(width: int) -> nn.Module:
     branch = nn.Sequential(
         *(nn.ReflectionPad2d(1), nn.Conv2d(width, width, 3, bias=False), *_normalised(width)),
-        *(nn.ReflectionPad2d(1), nn.Conv2d(width, width, 3, bias=False), nn.InstanceNorm2d(width)),
+        *(nn.ReflectionPad2d(1), nn.Conv2d(width, width, 3, bias=False), norm("instance", width)),
     )
     return Residual(branch, nn.Identity())
 
 
 def _patches(before: int, after: int, stride: int) -> list[nn.Module]:
     convolution = nn.Conv2d(before, after, 4, stride=stride, padding=1, bias=False)
-    return [convolution, nn.InstanceNorm2d(after), nn.LeakyReLU(0.2)]
+    return [convolution, norm("instance", after), nn.LeakyReLU(0.2)]

@@ -1,6 +1,7 @@
 """Penalties (values a loss is given) and constraints (what is kept by construction or after a step)."""
 
 from zerosum.penalties.constraints import clip_weights, spectral_norm
+from zerosum.penalties.drift import drift
 from zerosum.penalties.gradient import PENALTIES, Penalty, PenaltyName, Remember
 
-__all__ = ["PENALTIES", "Penalty", "PenaltyName", "Remember", "clip_weights", "spectral_norm"]
+__all__ = ["PENALTIES", "Penalty", "PenaltyName", "Remember", "clip_weights", "drift", "spectral_norm"]

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from typing import Literal
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
+from zerosum.collectives import mean_over_processes
 from zerosum.draw import Draw
 
 Critic = Callable[[Tensor], Tensor]
@@ -51,7 +51,7 @@ def dragan(critic: Critic, real: Tensor, fake: Tensor, draw: Draw) -> Tensor:
     all processes.
     """
     noise = draw.uniform(*real.shape).to(real)
-    far = real.detach() + 0.5 * _deviation(real, draw.world) * noise
+    far = real.detach() + 0.5 * _deviation(real.detach()) * noise
     return _off_one(critic, _between(far, real, draw))
 
 
@@ -142,14 +142,6 @@ def _between(a: Tensor, b: Tensor, draw: Draw) -> Tensor:
     return epsilon * a + (1 - epsilon) * b
 
 
-def _deviation(x: Tensor, world: int) -> Tensor:
-    centre = _mean_over_processes(x, world)
-    return _mean_over_processes((x - centre).square(), world).sqrt()
-
-
-@torch.no_grad()
-def _mean_over_processes(x: Tensor, world: int) -> Tensor:
-    mean = x.detach().mean() / world
-    if world > 1:
-        dist.all_reduce(mean)
-    return mean
+def _deviation(x: Tensor) -> Tensor:
+    centre = mean_over_processes(x.mean())
+    return mean_over_processes((x - centre).square().mean()).sqrt()

@@ -18,6 +18,9 @@ RECIPES: dict[str, str] = {
     "projection": "the critic projects on the label, hinge loss, conditional BatchNorm (Miyato 2018)",
     "infogan": "codes that samples can be read by, without labels (Chen 2016)",
     "sgan": "a classifier from few labels and many samples (Salimans 2016)",
+    "progan": "networks that grow while they learn (Karras 2018)",
+    "stylegan": "styles of every layer from a mapping network (Karras 2019)",
+    "stylegan2": "styles modulate convolutions, path-length regularisation (Karras 2020)",
     "cyclegan": "translation between two domains without pairs (Zhu 2017)",
 }
 

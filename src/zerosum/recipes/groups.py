@@ -8,7 +8,7 @@ from torch import nn
 
 from zerosum.data.differentiable import PolicyName
 from zerosum.errors import choose
-from zerosum.games import PLAYS, Game
+from zerosum.games import CONSENSUS, PLAYS, Game
 from zerosum.networks import NetworkName, family
 from zerosum.networks.minibatch import MinibatchName
 from zerosum.optimizers import Optimizer, OptimizerName
@@ -16,9 +16,10 @@ from zerosum.priors import Prior, PriorName, prior
 from zerosum.recipes.options import Opt
 from zerosum.schedules import Decay, DecayName, Steps, words
 from zerosum.spaces import Space
+from zerosum.training.lookahead import Pace
 from zerosum.training.plan import Plan
 
-BETAS = "Decay of Adam's first and second moment; the first is also the momentum of SGD."
+BETAS = "Decay of Adam's first and second moment; the first, which may be negative, is also the momentum of SGD."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,11 +30,15 @@ class Play:
     length_samples: Annotated[int, Opt("Real samples seen when the training ends.", 1, 10**12)] = 200_000
     lr: Annotated[float, Opt("Learning rate.", 0, 10)] = 2e-4
     optimizer: Annotated[OptimizerName, Opt("Of every player.")] = "adam"
-    betas: Annotated[tuple[float, float], Opt(BETAS, 0, 1)] = (0.5, 0.999)
+    betas: Annotated[tuple[float, float], Opt(BETAS, -1, 1)] = (0.5, 0.999)
     weight_decay: Annotated[float, Opt("Decoupled for adamw, added to the gradient elsewhere.", 0, 10)] = 0.0
+    optimistic: Annotated[bool, Opt("Steps of twice the new update minus the last one.")] = False
+    lookahead: Annotated[int, Opt("Rounds after which all weights go part of the way back; 0: never.", 0, 10**9)] = 0
+    lookahead_rate: Annotated[float, Opt("Share of the way that is kept.", 0, 1)] = 0.5
     lr_decay: Annotated[DecayName, Opt("How the learning rate falls to 0.")] = "none"
     decay_begin: Annotated[float, Opt("Share of the length at which it begins to fall.", 0, 1)] = 0.5
     decay_to: Annotated[float, Opt("Share of the learning rate that is left at the end.", 0, 1)] = 0.0
+    gradient_clip: Annotated[float, Opt("Longest gradient that a player steps along; 0: any length.", 0)] = 0.0
     ema_half_life_samples: Annotated[float, Opt("Half-life of the averaged generator; 0 averages nothing.", 0)] = 5e3
     report_every_samples: Annotated[int | None, Opt("Between two lines of the log; by default length / 200.", 1)] = None
     snapshot_every_samples: Annotated[int | None, Opt("Between two pictures; by default length / 20.", 1)] = None
@@ -42,7 +47,13 @@ class Play:
     def optimizer_at(self, lr: float | None = None) -> Optimizer:
         """The optimizer, with another learning rate where one is given."""
         lr = self.lr if lr is None else lr
-        return Optimizer(name=self.optimizer, lr=lr, betas=self.betas, weight_decay=self.weight_decay)
+        return Optimizer(
+            name=self.optimizer,
+            lr=lr,
+            betas=self.betas,
+            weight_decay=self.weight_decay,
+            optimistic=self.optimistic,
+        )
 
     def plan(
         self,
@@ -51,6 +62,8 @@ class Play:
         pace: Mapping[str, Callable[[int], float]] | None = None,
     ) -> Plan:
         """The plan that plays `game` in this way; `order` and `pace` as in `Plan`."""
+        if self.gradient_clip:
+            game = replace(game, controls=game.controls | {f"{name}/clip": self.gradient_clip for name in game.players})
 
         def every(given: int | None, share: int) -> int:
             return max(self.batch_size, given or self.length_samples // share)
@@ -62,6 +75,7 @@ class Play:
             learning_rate=Decay(self.lr_decay, self.decay_begin, self.length_samples, self.decay_to),
             pace=pace or {},
             order=order,
+            lookahead=Pace(self.lookahead, self.lookahead_rate),
             ema_half_life_samples=self.ema_half_life_samples,
             report_every_samples=every(self.report_every_samples, 200),
             snapshot_every_samples=every(self.snapshot_every_samples, 20),
@@ -79,10 +93,13 @@ class Rivalry:
     critic_steps: Annotated[str, Opt("Steps of the critic to one of the generator, or a schedule: '100, 5@1600'.")] = (
         "1"
     )
-    order: Annotated[str, Opt(f"Who moves first, or a schedule of: {', '.join(PLAYS)}.")] = "critic-first"
+    order: Annotated[str, Opt(f"How a round is played, or a schedule of: {', '.join(PLAYS)}.")] = "critic-first"
+    consensus_weight: Annotated[float, Opt("Gamma, how hard 'consensus' pulls to where nobody wants to move.", 0)] = (
+        10.0
+    )
 
     def order_schedule(self) -> Steps[str]:
-        """The order of play as a schedule.
+        """The way a round is played, as a schedule.
 
         Raises:
             UserError: an unknown order.
@@ -91,6 +108,10 @@ class Rivalry:
         for value in schedule.values:
             choose("order", value, PLAYS)
         return schedule
+
+    def controls(self) -> dict[str, float]:
+        """What the ways of playing read."""
+        return {CONSENSUS: self.consensus_weight} if "consensus" in self.order_schedule().values else {}
 
 
 @dataclass(frozen=True, kw_only=True)

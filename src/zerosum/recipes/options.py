@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from zerosum.errors import UserError, nearest
+from zerosum.errors import UserError, choose, nearest
 from zerosum.spaces import Space
 from zerosum.training.plan import Plan
 
@@ -59,6 +59,35 @@ SUITED: dict[Recipe, dict[str, Mapping[str, Any]]] = {}
 """Defaults by kind of sample, of the recipes that have some."""
 
 
+def presets(**by_name: Mapping[str, Any]) -> Callable[[Recipe], Recipe]:
+    """Give a recipe published configurations, `@presets(ffhq256={"lr": 2.5e-3})`: it then has the option `preset`.
+
+    A preset stands for the options that it sets; what is given beside it goes before.
+    """
+
+    def attach(recipe: Recipe) -> Recipe:
+        PRESETS[recipe] = dict(by_name)
+        return recipe
+
+    return attach
+
+
+PRESETS: dict[Recipe, dict[str, Mapping[str, Any]]] = {}
+"""Published configurations by name, of the recipes that have some."""
+
+
+def with_preset(recipe: Recipe, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Options with those that their preset stands for.
+
+    Raises:
+        UserError: the recipe has no such preset.
+    """
+    known = PRESETS.get(recipe, {})
+    if not known or given.get("preset") is None:
+        return dict(given)
+    return {**choose("preset", str(given["preset"]), known), **given}
+
+
 def options(recipe: Recipe, kind: str | None = None) -> dict[str, Option]:
     """All options of a recipe by name, with the defaults that suit a kind of sample."""
     found: dict[str, Option] = {}
@@ -70,6 +99,9 @@ def options(recipe: Recipe, kind: str | None = None) -> dict[str, Option]:
             if mark is not None:
                 suiting = own.get(inner, value)
                 found[inner] = Option(inner, get_args(hint)[0], suiting, mark.help, mark.low, mark.high)
+    if recipe in PRESETS:
+        help = f"Published configuration, which sets what is not given: {', '.join(PRESETS[recipe])}."
+        found["preset"] = Option("preset", str | None, None, help, -math.inf, math.inf)
     return found
 
 
@@ -81,8 +113,9 @@ def build(recipe: Recipe, space: Space, given: Mapping[str, Any]) -> Plan:
     """
     arguments = keywords(recipe)
     groups = {name: group_of(default) for name, (_, default) in arguments.items() if is_dataclass(default)}
-    allowed = {*arguments, *(field for group in groups.values() for field in group)} - set(groups)
     known = options(recipe)
+    allowed = {*arguments, *known, *(field for group in groups.values() for field in group)} - set(groups)
+    given = with_preset(recipe, given)
     for name, value in given.items():
         if name not in allowed:
             raise UserError(f"Unknown option {name!r}.{nearest(name, allowed)} Allowed: {', '.join(sorted(known))}.")

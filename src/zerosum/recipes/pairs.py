@@ -9,13 +9,13 @@ from torch import nn
 from zerosum.errors import UserError
 from zerosum.games import NO_TRICKS, Pair, Weighted, pair
 from zerosum.losses import ADVERSARIAL, AdversarialName
-from zerosum.networks import Conditioning, Judging, NormName, build, build_conditional
+from zerosum.networks import Conditioning, Family, Judging, NormName, build, build_conditional
 from zerosum.penalties import spectral_norm
 from zerosum.priors import Prior
 from zerosum.recipes.groups import Networks, Play, Rivalry, Tricks
 from zerosum.recipes.tricks import Scene, feedback, paces, refuse_networks, seams, slopes
 from zerosum.schedules import counts
-from zerosum.spaces import Space
+from zerosum.spaces import Images, Space
 from zerosum.training.plan import Plan
 
 
@@ -37,6 +37,7 @@ def pair_plan(
     prior: Prior | None = None,
     pace: Mapping[str, Callable[[int], float]] | None = None,
     tricks: Tricks | None = None,
+    own: Family | None = None,
 ) -> Plan:
     """The plan of a pair.
 
@@ -54,13 +55,14 @@ def pair_plan(
         prior: of latents, where it is not the networks' own.
         pace: how penalties' weights change, by name.
         tricks: options; None for a game whose losses leave no room for them.
+        own: the networks of a recipe that leaves no choice of family.
 
     Raises:
         UserError: the pair cannot have one of the tricks that were asked for, or see `make_networks`.
     """
     asked = tricks or Tricks()
     refuse_networks(asked, networks, play, conditional=judging is not None)
-    generator, critic = make_networks(space, networks, generator_norm, critic_norm, judging, conditioning, asked)
+    generator, critic = make_networks(space, networks, generator_norm, critic_norm, judging, conditioning, asked, own)
     if spectral:
         critic = spectral_norm(critic)
     critic_lr = play.lr if rivalry.critic_lr is None else rivalry.critic_lr
@@ -81,6 +83,7 @@ def pair_plan(
         losses=losses,
         tricks=seams(tricks, scene) if tricks else NO_TRICKS,
     )
+    game.controls |= rivalry.controls()
     plan = play.plan(game, rivalry.order_schedule(), {**(pace or {}), **paces(asked, play)})
     return replace(plan, feedback=feedback(asked, play, plan.report_every_samples))
 
@@ -93,6 +96,7 @@ def make_networks(
     judging: Judging | None,
     conditioning: Conditioning,
     tricks: Tricks,
+    own: Family | None = None,
 ) -> tuple[nn.Module, nn.Module]:
     """Generator and critic: the user's own, or of the family that was chosen.
 
@@ -105,11 +109,12 @@ def make_networks(
     how |= {"generator_norm": generator_norm, "critic_norm": critic_norm, "minibatch": tricks.minibatch}
     generator: nn.Module
     critic: nn.Module
+    name = own or networks.network
     if judging is None:
-        generator, critic = build(networks.network, space, pac=tricks.pac, **how)
+        generator, critic = build(name, space, pac=tricks.pac, **how)
     else:
         how |= {"classes": classes_of(space), "judging": judging, "conditioning": conditioning}
-        generator, critic = build_conditional(networks.network, space, **how)
+        generator, critic = build_conditional(name, space, **how)
     return networks.generator or generator, networks.critic or critic
 
 
@@ -125,3 +130,14 @@ def classes_of(space: Space) -> int:
             "class, or an .npz with 'labels'), or another recipe."
         )
     return len(space.classes)
+
+
+def images_of(space: Space, recipe: str) -> Images:
+    """The space, which is one of images.
+
+    Raises:
+        UserError: it is not.
+    """
+    if not isinstance(space, Images):
+        raise UserError(f"{recipe} makes images; these samples are {space.kind} of shape {space.shape}.")
+    return space

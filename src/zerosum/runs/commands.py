@@ -8,7 +8,7 @@ from typing import Any
 
 from zerosum.runs.directory import Plan
 
-TRAINING = ("length_samples", "seed", "device", "devices", "precision", "compile")
+TRAINING = ("length_samples", "seed", "device", "devices", "precision", "compile", "microbatch")
 """What of `plan["training"]` is given on the command line; the rest belongs to the recipe."""
 EVALUATION = ("evaluate", "best", "patience", "evaluate_every_samples", "evaluate_n", "evaluate_share")
 """What of `plan["evaluation"]` is given: the rest came of it."""
@@ -18,7 +18,8 @@ DOCTOR = ("doctor", "doctor_switch", "doctor_every_samples")
 
 def options(plan: Plan) -> dict[str, Any]:
     """Every option of a run as `zerosum.train` takes them: training, data, recipe, evaluation, doctor."""
-    training: dict[str, Any] = {name: plan["training"][name] for name in TRAINING if name in plan["training"]}
+    said = plan["training"]
+    training: dict[str, Any] = {name: said[name] for name in TRAINING if said.get(name) is not None}
     evaluation = {name: plan["evaluation"][name] for name in EVALUATION if name in plan.get("evaluation", {})}
     doctor = {name: plan["doctor"][name] for name in DOCTOR if name in plan.get("doctor", {})}
     return {**training, **plan["data"].get("options", {}), **plan["options"], **evaluation, **doctor}

@@ -320,13 +320,15 @@ def how_many(n: int | None, real: int, most: int | None) -> int:
     return wanted if most is None else min(wanted, most)
 
 
-def own_data(run: Path, plan: Mapping[str, Any], progress: bool) -> Data:
+def own_data(
+    run: Path, plan: Mapping[str, Any], progress: bool, about: str = "Name the reference: --against DATA."
+) -> Data:
     """What a run was trained on, without augmentation.
 
     Raises:
-        UserError: it came from Python, or is other than it was.
+        UserError: it came from Python, or is other than it was; `about` says what to do.
     """
-    recorded, about = plan["data"], "Name the reference: --against DATA."
+    recorded = plan["data"]
     options = DataOptions(**recorded["options"])
     try:
         data = open_data(recorded["name"], options, progress=progress)

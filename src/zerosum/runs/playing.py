@@ -64,7 +64,7 @@ class Training:
             write_first_plan(run, self.document)
         self.fabric.barrier()  # all of them read it
         listener = self._listener()
-        return run, self._play(run, self._engine(run, listener), listener)
+        return run, self._play(run, self.engine(run, listener), listener)
 
     def resume(self, run: Path, document: Mapping[str, Any]) -> "Training":
         """Go on from the newest whole checkpoint.
@@ -83,7 +83,7 @@ class Training:
         if (treated := self._treated(run, None)) is not None:  # a kill came between what was decided and what is done
             return treated
         listener = self._listener()
-        engine = self._engine(run, listener)
+        engine = self.engine(run, listener)
         engine.resume()
         listener.samples_seen = engine.position.samples_seen
         refuse_finished(run, listener.samples_seen, self.plan.length_samples)
@@ -130,7 +130,7 @@ class Training:
     def _back(self, run: Path, controls: Mapping[str, float]) -> "Training":
         """Go on from the newest whole checkpoint with learning rates of which `controls` are the factors."""
         listener = self._listener()
-        engine = self._engine(run, listener)
+        engine = self.engine(run, listener)
         engine.resume()
         for name, factor in controls.items():
             engine.position.controls[name] *= factor
@@ -156,7 +156,7 @@ class Training:
         training = replace(self, setup=setup, plan=plan, doctoring=care, document=document)
         listener = training._listener()
         listener.message(f"Doctor: begins again with {change.why}.")
-        return training._play(run, training._engine(run, listener), listener)
+        return training._play(run, training.engine(run, listener), listener)
 
     def _once(self, run: Path, engine: Engine, listener: Progress) -> None:
         alone = self.fabric.world_size == 1
@@ -187,7 +187,8 @@ class Training:
     def _listener(self) -> Progress:
         return follow(self.plan.length_samples, show=self.progress and self.fabric.is_global_zero)
 
-    def _engine(self, run: Path, listener: Progress) -> Engine:
+    def engine(self, run: Path, listener: Progress) -> Engine:
+        """What plays it in the directory."""
         return Engine(
             self.plan,
             self.setup.data,
@@ -197,6 +198,7 @@ class Training:
             identity=self.setup.identity(self.plan),
             observers=[*self._evaluating(run, listener), *self._doctor(run, listener), *self.observers],
             listener=listener,
+            microbatch=self.setup.microbatch,
         )
 
     def _evaluating(self, run: Path, listener: Progress) -> list[Observer]:

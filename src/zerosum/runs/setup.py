@@ -21,11 +21,12 @@ from zerosum.data import Data, DataOptions, open_data
 from zerosum.draw import Draw, fold
 from zerosum.errors import UserError, nearest
 from zerosum.games import Game
-from zerosum.recipes.options import Opt, Recipe, build, options
+from zerosum.recipes.options import Opt, Recipe, build, options, with_preset
 from zerosum.runs.directory import FORMAT
 from zerosum.spaces import Space, describe
 from zerosum.training.checkpoints import write_atomically
 from zerosum.training.devices import resolve_compile, resolve_device, resolve_precision, resolve_threads
+from zerosum.training.memory import refuse_pieces
 from zerosum.training.plan import Plan
 from zerosum.training.position import refuse_other
 
@@ -48,6 +49,7 @@ class Setup:
         data_options: how it was prepared.
         seed, device, devices, precision, threads: how it is played; all of it is settled.
         compile: whether losses are compiled: `on`, `off`, or `auto` until the training has begun.
+        microbatch: samples that a process works on at a time, at first; None: its whole batch.
         own: whether something came from Python that no file can describe (networks, a game, a data set), so that
             the run resumes from Python only.
     """
@@ -64,6 +66,7 @@ class Setup:
     precision: str
     threads: int
     compile: str
+    microbatch: int | None
     own: bool
 
     def plan(self) -> Plan:
@@ -75,6 +78,7 @@ class Setup:
         with torch.random.fork_rng():
             torch.manual_seed(fold(self.seed, "networks"))
             plan = build(self.recipe, self.data.space, self.given)
+        refuse_pieces(plan, self.microbatch)
         plan.source(self.data.train, Draw(self.seed, "source"))  # what is refused is refused before anything is written
         return plan
 
@@ -120,6 +124,7 @@ class Setup:
                 "precision": self.precision,
                 "threads": self.threads,
                 "compile": self.compile,
+                "microbatch": self.microbatch,
                 "batch_size": plan.batch_size,
                 **cadence,
             },
@@ -145,6 +150,7 @@ def settle(
     precision: str = "auto",
     threads: int | None = None,
     compile: str = "auto",
+    microbatch: int | None = None,
     length_samples: int | None = None,
     progress: bool = True,
 ) -> Setup:
@@ -154,7 +160,7 @@ def settle(
         recipe: a name, a function `(space, *, …) -> Plan`, a ready plan or game, or None for the one that suits.
         data: whatever `open_data` takes.
         flat: options of the data and of the recipe together.
-        seed, device, devices, precision, threads, compile, length_samples: of the training.
+        seed, device, devices, precision, threads, compile, microbatch, length_samples: of the training.
         progress: whether packing shows a bar.
 
     Raises:
@@ -162,12 +168,15 @@ def settle(
     """
     if seed < 0:
         raise UserError(f"seed is {seed}; it is a whole number from 0 up.")
+    if microbatch is not None and microbatch < 1:
+        raise UserError(f"microbatch is {microbatch}; at least one sample is worked on at a time.")
     data_options, given = split(flat)
     if length_samples is not None:
         given["length_samples"] = length_samples
     name = recommend(data, data_options) if recipe is None else recipe
     function = recipes.recipe(name) if isinstance(name, str) else as_recipe(name)
     refuse_unknown(given, function)
+    given = with_preset(function, given)
     own = not isinstance(name, str) or not isinstance(data, str | Path) or bool({*OWN} & set(given))
     opened = open_data(data, data_options, progress=progress)
     device = resolve_device(device)
@@ -184,6 +193,7 @@ def settle(
         precision=resolve_precision(precision, device, opened.space.kind),
         threads=threads or resolve_threads(opened.space.kind),
         compile=resolve_compile(compile, own=own),
+        microbatch=microbatch,
         own=own,
     )
 
@@ -229,6 +239,7 @@ def settle_again(
         precision=training["precision"],
         threads=training["threads"],
         compile=training.get("compile", "off"),
+        microbatch=training.get("microbatch"),
         progress=progress,
     )
 

@@ -1,11 +1,11 @@
 """A trained run, ready to sample from; its data is opened only where samples are made from data."""
 
 import copy
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,54 +17,11 @@ from zerosum.games import Game, Networks, Sampler
 from zerosum.recipes.options import build
 from zerosum.runs.directory import read_plan
 from zerosum.runs.generating import Generator
-from zerosum.spaces import Space, restore
+from zerosum.runs.writing import Samples, joined
+from zerosum.spaces import restore
 from zerosum.training import checkpoints
 from zerosum.training.position import load_networks, part
-from zerosum.training.sampling import Requests, chunks, ready
-
-
-@dataclass(frozen=True)
-class Samples:
-    """What was sampled.
-
-    Attributes:
-        values: `(n, *shape)`, in network values.
-        labels: class numbers `(n,)` where the sampler is told the class, else None.
-        space: says how they are shown and saved.
-    """
-
-    values: Tensor
-    labels: Tensor | None
-    space: Space
-
-    def save(self, out: Path) -> None:
-        """Write by the ending of `out`: `.png` a grid, `.npz` arrays `samples` and `labels`, no ending a folder.
-
-        Raises:
-            UserError: another ending, or nothing can be written there.
-        """
-        try:
-            if out.suffix == ".png":
-                out.parent.mkdir(parents=True, exist_ok=True)
-                self.space.picture(self.values).save(out)
-            elif out.suffix == ".npz":
-                out.parent.mkdir(parents=True, exist_ok=True)
-                arrays: dict[str, Any] = {"samples": self.space.to_array(self.values)}
-                if self.labels is not None:
-                    arrays["labels"] = self.labels.numpy()
-                np.savez_compressed(out, **arrays)
-            elif not out.suffix:
-                out.mkdir(parents=True, exist_ok=True)
-                self.space.save_each(self.values, out, self._names())
-            else:
-                raise UserError(f"Cannot write {str(out)!r}: take an ending .png or .npz, or none for a folder.")
-        except OSError as error:
-            raise UserError(f"Cannot write {str(out)!r} ({error.strerror or error}).") from error
-
-    def _names(self) -> list[str]:
-        if self.labels is None:
-            return [f"{index:06d}" for index in range(len(self.values))]
-        return [f"{index:06d}-{self.space.classes[label]}" for index, label in enumerate(self.labels.tolist())]
+from zerosum.training.sampling import Requests, chunks, fitting, ready
 
 
 class Trained:
@@ -99,16 +56,36 @@ class Trained:
         sampler: str | None = None,
     ) -> Samples:
         """Make `n` samples; the same seed gives the same samples."""
+        return joined(self.pieces(n, seed=seed, label=label, averaged=averaged, sampler=sampler))
+
+    def pieces(
+        self,
+        n: int,
+        *,
+        seed: int = 0,
+        label: int | str | None = None,
+        averaged: bool = True,
+        sampler: str | None = None,
+    ) -> Iterator[Samples]:
+        """The same samples piece by piece, each as large as suits the memory; they are made as they are asked for."""
         if n < 1:
             raise UserError(f"n is {n}; at least one sample can be made.")
         made = self.game.samplers[self._sampler(sampler)]
         requests = self._requests(made, label)
-        draw = Draw(seed, "sample")
         with torch.random.fork_rng():
             networks = self._networks(made, requests, averaged)
-            values = torch.cat(list(chunks(made, networks, n, requests, draw)))
-        labels = requests.batch(made, 0, n, draw).label if made.given == "label" else None
-        return Samples(values, labels, self.space)
+        draw = Draw(seed, "sample")
+        values = chunks(made, networks, n, requests, draw, fitting(made, networks, requests, draw))
+        return self._labelled(values, made, requests, draw)
+
+    def _labelled(
+        self, values: Iterator[Tensor], sampler: Sampler, requests: Requests, draw: Draw
+    ) -> Iterator[Samples]:
+        start = 0
+        for made in values:
+            batch = requests.batch(sampler, start, len(made), draw) if sampler.given == "label" else None
+            start += len(made)
+            yield Samples(made, None if batch is None else batch.label, self.space)
 
     def generator(self, sampler: str | None = None, device: torch.device | str = "cpu") -> Generator:
         """The averaged networks on a device, ready to make samples piece by piece."""

@@ -30,6 +30,11 @@ class Images(Space):
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
 
+    @property
+    def range(self) -> tuple[float, float]:
+        """The smallest and the largest network value; infinite where every channel has its own."""
+        return {"[-1,1]": (-1.0, 1.0), "[0,1]": (0.0, 1.0)}.get(self.preprocessing, (-math.inf, math.inf))
+
     def encode(self, unit: Tensor) -> Tensor:
         """Values in [0, 1], `(n, *shape)`, float32 -> network values."""
         scale, shift = self._scale_and_shift(unit)

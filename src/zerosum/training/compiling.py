@@ -1,31 +1,27 @@
-"""Losses compiled whole: forward and backward pass of a move, penalties included, as one graph for `torch.compile`.
-
-A move is played once before the eyes of `make_fx`, below autograd: what comes out is a flat graph of operations that
-holds the gradients themselves (of second order, too, where a penalty differentiates), so that no compiler has to
-understand how they came about. Everything the graph works on is handed in anew with every move: samples, the numbers
-that the loss drew, controls, weights and buffers. What a loss decides by a control (a trick of strength 0 is dormant)
-is noted, and another graph is made when it would decide otherwise.
-
-What cannot be handed in cannot be compiled: a loss that keeps tensors of its own from move to move, or looks into them.
-"""
+"""Whether a training's losses are compiled, as graphs (`zerosum.training.tracing`) that become code."""
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import torch
-from torch import Tensor, fx, nn
-from torch._dynamo.exc import TorchDynamoException
-from torch.fx.experimental.proxy_tensor import make_fx
 
 from zerosum.data.core import Batch
 from zerosum.draw import Draw
-from zerosum.games import Controls, Game, Replicated
-from zerosum.training.moves import Compute, Computed, EngineMove, Table, seed_layers
+from zerosum.games import JOINT, Controls, Game
+from zerosum.training.moves import Compute, EngineMove, Table, seed_layers
+from zerosum.training.pieces import Computed
 from zerosum.training.plan import Plan
+from zerosum.training.tracing import (
+    Fork,
+    Graph,
+    NotCompilableError,
+    code_of,
+    refuse_apart,
+    refusing,
+    traced,
+    unchanged,
+)
 
 WARM_UP_SECONDS = 60.0
 """About what compiling a game takes on two cores."""
@@ -35,12 +31,6 @@ GAIN = 0.1
 """The least share of a training's time that compiling must save, by `auto`."""
 TIMED = 3
 """Moves that are timed for that decision."""
-CLOSE = 0.2
-"""How far compiled gradients may be from the others, over the length of these: bfloat16 is rounded elsewhere."""
-
-
-class NotCompilableError(Exception):
-    """A loss does something that a graph cannot hold; the message says what."""
 
 
 def settle_compiling(wanted: str, plan: Plan, table: Table, rounds: int, tell: Callable[[str], None]) -> bool:
@@ -58,22 +48,17 @@ def settle_compiling(wanted: str, plan: Plan, table: Table, rounds: int, tell: C
     """
     if wanted == "off":
         return False
-    if hindrance := obstacle(table, plan.game):
+    if hindrance := obstacle(table, plan):
         if wanted == "on":
             tell(f"Not compiled: {hindrance}.")
         return False
     moves = {phase.name: EngineMove(table, phase, 0, 0) for phase in plan.game.phases}
-    often = {phase.name: phase.repeats(0) / phase.every for phase in plan.game.phases}
-
-    def round_seconds(computes: Mapping[str, Compute]) -> float:
-        return sum(timed(moves[name], compute, plan.game) * often[name] for name, compute in computes.items())
-
-    before = round_seconds({name: move.compute for name, move in moves.items()})
+    before = round_seconds(plan, moves, {name: move.compute for name, move in moves.items()})
     if wanted == "auto" and HOPE * before * rounds < WARM_UP_SECONDS:
         return False
     tell(f"Compiling the losses, which takes a minute or so; the training takes {before * rounds / 60:.0f} without.")
     compiled = {name: CompiledMove(move.compute, plan.game) for name, move in moves.items()}
-    share = round_seconds(compiled) / before
+    share = round_seconds(plan, moves, compiled) / before
     for name, move in compiled.items():
         if move.refused is not None:
             tell(f"The loss of {name} is not compiled: {move.refused}.")
@@ -86,8 +71,35 @@ def settle_compiling(wanted: str, plan: Plan, table: Table, rounds: int, tell: C
     return True
 
 
-def obstacle(table: Table, game: Game) -> str | None:
+def worth_compiling(wanted: str, plan: Plan, table: Table, rounds: int) -> bool:
+    """Whether losses that are computed for many trainings at once are compiled; arguments as of `settle_compiling`.
+
+    Args:
+        wanted: see there, as for `plan` and `table`.
+        plan: of one of them.
+        table: of the same.
+        rounds: of all of them together.
+    """
+    if wanted == "off" or obstacle(table, plan):
+        return False
+    table.controls = plan.in_force(table.controls, 0)
+    moves = {phase.name: EngineMove(table, phase, 0, 0) for phase in plan.game.phases}
+    plain = {name: move.compute for name, move in moves.items()}
+    return wanted == "on" or HOPE * round_seconds(plan, moves, plain) * rounds >= WARM_UP_SECONDS
+
+
+def round_seconds(plan: Plan, moves: Mapping[str, EngineMove], computes: Mapping[str, Compute]) -> float:
+    """About what a round of these takes."""
+    often = {phase.name: phase.repeats(0) / phase.every for phase in plan.game.phases}
+    return sum(timed(moves[name], compute, plan.game) * often[name] for name, compute in computes.items())
+
+
+def obstacle(table: Table, plan: Plan) -> str | None:
     """Why a training cannot be compiled, whatever its losses are."""
+    if plan.order(0) in JOINT:
+        return "gradients are differentiated once more"
+    if table.pieces.size is not None:
+        return "the batch is worked on in pieces"
     if table.fabric.world_size > 1:
         return "there are several processes"
     if table.fabric.device.type == "cpu" and not any(map(shutil.which, ("g++", "clang++", "cl"))):
@@ -115,16 +127,6 @@ def timed(move: EngineMove, compute: Compute, game: Game) -> float:
     return min(took)
 
 
-def flat(gradients: Sequence[Tensor | None]) -> Tensor:
-    """All gradients in one row, float32."""
-    return torch.cat([g.detach().reshape(-1).float() for g in gradients if g is not None])
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, without the rest of it."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-
-
 class CompiledMove:
     """A `Compute` as compiled graphs, one for every way in which the controls let the loss go.
 
@@ -150,300 +152,18 @@ class CompiledMove:
                 return way(batch, draw, controls)
         forks = []
         try:
-            way, self.refused = traced(self.compute, self.game, batch, draw, controls, forks), None
+            way, self.refused = compiled(self.compute, self.game, batch, draw, controls, forks), None
         except NotCompilableError as error:
             way, self.refused = self.compute, str(error)
         self.ways.append((forks, way))
         return way(batch, draw, controls)
 
 
-@dataclass
-class Graph:
-    """A compiled graph, and what it is to be handed.
-
-    Attributes:
-        run: the graph.
-        script: what the loss draws.
-        names: of the controls that are handed in.
-        held: weights and buffers.
-        present: which gradients there are.
-        values: names of what is written down.
-    """
-
-    run: Callable[..., Sequence[Tensor]]
-    script: "Script"
-    names: list[str]
-    held: list[Tensor]
-    present: list[bool]
-    values: list[str]
-    numbers: dict[str, tuple[float, Tensor]] = field(default_factory=dict)
-
-    @torch.no_grad()
-    def __call__(self, batch: Batch, draw: Draw, controls: Controls) -> Computed:
-        """Run it."""
-        handed = [self._number(name, controls[name], draw.device) for name in self.names]
-        found = iter(self.run(*tensors_in(batch), *handed, *self.script.numbers(draw), *self.held))
-        gradients = [next(found) if present else None for present in self.present]
-        return gradients, dict(zip(self.values, found, strict=True))
-
-    def _number(self, name: str, value: float, device: torch.device) -> Tensor:
-        """A control on the device, sent there only when it has changed."""
-        known = self.numbers.get(name)
-        if known is None or known[0] != value:
-            known = self.numbers[name] = (value, torch.tensor(value, dtype=torch.float32, device=device))
-        return known[1]
-
-
-def traced(compute: Compute, game: Game, batch: Batch, draw: Draw, controls: Controls, forks: "list[Fork]") -> Graph:
-    """The graph of a move; nothing of the game changes.
-
-    The move is played to see what it draws, then to see what it computes, and at last by the graph, which must come to
-    the same. `forks` are filled on the way.
-
-    Raises:
-        NotCompilableError: there can be no such graph.
-    """
-    script, shape, buffers = Script(), list[Any](), buffers_of(game)
-
-    def play(*tensors: Tensor) -> list[Tensor]:
-        parts = iter(tensors)
-        handed = with_tensors(batch, parts)
-        handles = {name: Handle(name, value, next(parts), forks) for name, value in controls.items()}
-        gradients, values = compute(handed, Replaying(draw, parts), handles)  # type: ignore[arg-type]
-        shape[:] = [[gradient is not None for gradient in gradients], list(values)]
-        return [*(gradient for gradient in gradients if gradient is not None), *values.values()]
-
-    try:
+def compiled(compute: Compute, game: Game, batch: Batch, draw: Draw, controls: Controls, forks: list[Fork]) -> Graph:
+    """The graph of a move as code, which comes to the same; arguments and errors as of `traced`."""
+    graph = traced(compute, game, batch, draw, controls, forks)
+    with refusing():
+        graph.run = code_of(graph.run)
         with unchanged(game):
-            plain, _ = compute(batch, Recording(draw.sub(), script), controls)  # type: ignore[arg-type]
-        numbers = [torch.tensor(value, device=draw.device) for value in controls.values()]
-        with unchanged(game):
-            module = make_fx(play)(*tensors_in(batch), *numbers, *script.numbers(draw.sub()))
-            if any(owner.get_buffer(name) is not buffer for owner, name, buffer in buffers):
-                raise NotCompilableError("it puts a tensor into the place of another")
-        held = lift(module, {id(tensor) for tensor in tensors_of(game)})
-        run = torch.compile(module, fullgraph=True, dynamic=False, options={"fallback_random": True})
-        graph = Graph(run, script, list(controls), held, *shape)
-        with unchanged(game):
-            refuse_apart(plain, graph(batch, draw.sub(), controls)[0])
-    except (RuntimeError, TypeError, AttributeError, TorchDynamoException) as error:
-        raise NotCompilableError(first_line(error)) from error
+            refuse_apart(graph.plain, graph(batch, draw.sub(), controls)[0])
     return graph
-
-
-def refuse_apart(plain: Sequence[Tensor | None], found: Sequence[Tensor | None]) -> None:
-    """Raise a NotCompilableError where gradients have nothing to do with those that are not compiled."""
-    wanted, got = flat(plain), flat(found)
-    apart = float((got - wanted).norm() / wanted.norm().clamp_min(1e-30))
-    if not apart <= CLOSE:
-        raise NotCompilableError(f"its gradients come out {apart:.2g} apart")
-
-
-def lift(module: fx.GraphModule, known: set[int]) -> list[Tensor]:
-    """Turn the tensors that a graph reads from outside into further arguments of it; the tensors.
-
-    Raises:
-        NotCompilableError: one of them belongs to nobody: it would stay for ever what it is now.
-    """
-    places: dict[int, fx.Node] = {}
-    held: list[Tensor] = []
-    last = [node for node in module.graph.nodes if node.op == "placeholder"][-1]
-    for node in [node for node in module.graph.nodes if node.op == "get_attr"]:
-        tensor = getattr(module, node.target)
-        if id(tensor) not in known:
-            if all(user.target is torch.ops.aten.lift_fresh_copy.default for user in node.users):
-                continue  # a constant that the loss wrote down itself
-            raise NotCompilableError(f"it keeps a tensor of shape {tuple(tensor.shape)} of its own")
-        if id(tensor) not in places:
-            with module.graph.inserting_after(last):
-                last = places[id(tensor)] = module.graph.placeholder(f"held_{len(held)}")
-            held.append(tensor)
-        node.replace_all_uses_with(places[id(tensor)])
-        module.graph.erase_node(node)
-    module.recompile()
-    return held
-
-
-@contextmanager
-def unchanged(game: Game) -> Iterator[None]:
-    """Buffers of the game, and torch's own random numbers, are afterwards what they were before."""
-    before = [(owner, name, buffer, buffer.clone()) for owner, name, buffer in buffers_of(game)]
-    devices = {buffer.device for buffer in tensors_of(game) if buffer.device.type == "cuda"}
-    with torch.random.fork_rng(devices):
-        try:
-            yield
-        finally:
-            for owner, name, buffer, value in before:
-                setattr(owner, name, buffer)
-                buffer.detach().copy_(value)
-
-
-def modules_of(game: Game) -> list[nn.Module]:
-    """All modules that a game's losses may use."""
-    whole = nn.ModuleList([*game.networks.values(), game.state])
-    return list(whole.modules())
-
-
-def buffers_of(game: Game) -> list[tuple[nn.Module, str, Tensor]]:
-    """All buffers, with the module and the name that each has."""
-    return [(m, name, buffer) for m in modules_of(game) for name, buffer in m.named_buffers(recurse=False)]
-
-
-def tensors_of(game: Game) -> list[Tensor]:
-    """Weights and buffers that stay in their place while a game is played."""
-    lasting = [module for module in modules_of(game) if not isinstance(module, Replicated)]
-    return [tensor for m in lasting for tensor in (*m.parameters(recurse=False), *m.buffers(recurse=False))]
-
-
-def tensors_in(batch: Batch) -> list[Tensor]:
-    """The tensors of a batch."""
-    return [value for entry in fields(batch) if (value := getattr(batch, entry.name)) is not None]
-
-
-def with_tensors(batch: Batch, tensors: Iterator[Tensor]) -> Batch:
-    """The same batch of other tensors."""
-    names = [entry.name for entry in fields(batch) if getattr(batch, entry.name) is not None]
-    return replace(batch, **{name: next(tensors) for name in names})
-
-
-# --- controls ---
-
-
-@dataclass(frozen=True)
-class Fork:
-    """Something that a loss decided by the value of a control."""
-
-    control: str
-    test: Callable[[float], object]
-    outcome: object
-
-
-class Handle:
-    """A control in a loss that is traced: a tensor to calculate with, and a number to decide by.
-
-    Decisions are noted in `forks`. What is neither raises a TypeError.
-    """
-
-    def __init__(self, name: str, value: float, tensor: Tensor, forks: list[Fork]) -> None:
-        self.name, self.value, self.tensor, self.forks = name, value, tensor, forks
-
-    def _decide(self, test: Callable[[float], Any]) -> Any:
-        outcome = test(self.value)
-        self.forks.append(Fork(self.name, test, outcome))
-        return outcome
-
-    def __bool__(self) -> bool:
-        return bool(self._decide(bool))
-
-    def __int__(self) -> int:
-        return int(self._decide(int))
-
-    def __float__(self) -> float:
-        return float(self._decide(float))
-
-    def __lt__(self, other: float) -> bool:
-        return bool(self._decide(lambda value: value < other))
-
-    def __gt__(self, other: float) -> bool:
-        return bool(self._decide(lambda value: value > other))
-
-    def __mul__(self, other: Any) -> Tensor:
-        product: Tensor = self.tensor * bare(other)
-        return product
-
-    __rmul__ = __mul__
-
-    @classmethod
-    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Torch's operations calculate with the tensor."""
-        return func(*map(bare, args), **{name: bare(value) for name, value in (kwargs or {}).items()})
-
-
-def bare(value: Any) -> Any:
-    """The tensor of a handle; anything else as it is."""
-    return value.tensor if isinstance(value, Handle) else value
-
-
-# --- randomness ---
-
-
-@dataclass
-class Script:
-    """What a loss asks of its draw, in order.
-
-    Attributes:
-        subs: of every draw that was made of another one, the other's place and the key.
-        calls: the place of the draw that was asked, the method and its arguments.
-    """
-
-    subs: list[tuple[int, tuple[int | str, ...]]] = field(default_factory=list)
-    calls: list[tuple[int, str, tuple[Any, ...], dict[str, Any]]] = field(default_factory=list)
-
-    def numbers(self, draw: Draw) -> list[Tensor]:
-        """The numbers that a draw gives when it is asked all that."""
-        draws = [draw]
-        for place, key in self.subs:
-            draws.append(draws[place].sub(*key))
-        return [getattr(draws[place], method)(*args, **how) for place, method, args, how in self.calls]
-
-
-class Scripted:
-    """A draw in a loss that is traced, without a key or a generator: what they give would stay what it is."""
-
-    def __init__(self, draw: Draw) -> None:
-        self.device, self.rank, self.world = draw.device, draw.rank, draw.world
-
-    def normal(self, *args: int, **how: Any) -> Tensor:
-        """As of a `Draw`."""
-        return self.ask("normal", args, how)
-
-    def uniform(self, *args: int, **how: Any) -> Tensor:
-        """As of a `Draw`."""
-        return self.ask("uniform", args, how)
-
-    def integers(self, *args: int, **how: Any) -> Tensor:
-        """As of a `Draw`."""
-        return self.ask("integers", args, how)
-
-    def permutation(self, *args: int, **how: Any) -> Tensor:
-        """As of a `Draw`."""
-        return self.ask("permutation", args, how)
-
-    def ask(self, method: str, args: tuple[int, ...], how: dict[str, Any]) -> Tensor:
-        """Numbers."""
-        raise NotImplementedError
-
-
-class Recording(Scripted):
-    """Gives a draw's own numbers, and writes down what it was asked."""
-
-    def __init__(self, draw: Draw, script: Script, place: int = 0) -> None:
-        super().__init__(draw)
-        self.draw, self.script, self.place = draw, script, place
-
-    def sub(self, *key: int | str) -> "Recording":
-        """As of a `Draw`."""
-        self.script.subs.append((self.place, key))
-        return Recording(self.draw.sub(*key), self.script, len(self.script.subs))
-
-    def ask(self, method: str, args: tuple[int, ...], how: dict[str, Any]) -> Tensor:
-        """Numbers of the draw."""
-        self.script.calls.append((self.place, method, args, how))
-        numbers: Tensor = getattr(self.draw, method)(*args, **how)
-        return numbers
-
-
-class Replaying(Scripted):
-    """Gives numbers that are handed to it, in order."""
-
-    def __init__(self, draw: Draw, numbers: Iterator[Tensor]) -> None:
-        super().__init__(draw)
-        self.numbers = numbers
-
-    def sub(self, *key: int | str) -> "Replaying":
-        """As of a `Draw`."""
-        return self
-
-    def ask(self, method: str, args: tuple[int, ...], how: dict[str, Any]) -> Tensor:
-        """The next of the numbers."""
-        return next(self.numbers)

@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,6 +24,7 @@ from zerosum.training.dealing import Dealer
 from zerosum.training.devices import refuse_uneven
 from zerosum.training.interruption import Signals
 from zerosum.training.journal import Journal
+from zerosum.training.memory import Memory
 from zerosum.training.moves import EngineMove, Table
 from zerosum.training.observers import GoBack, KeepAsBest, Observer, Report, Request, SetControl, State, Stop
 from zerosum.training.plan import Plan
@@ -54,6 +56,7 @@ class Engine:
         identity: what shapes the training, as JSON; a checkpoint with another identity is refused.
         observers: called at their times, after the pictures of samples.
         listener: told of the progress, on the main process.
+        microbatch: samples that a process works on at a time, at most; None: its whole batch, as long as it fits.
 
     Raises:
         UserError: the batch cannot be shared among the processes.
@@ -70,6 +73,7 @@ class Engine:
         identity: Mapping[str, Any],
         listener: Listener,
         observers: Sequence[Observer] = (),
+        microbatch: int | None = None,
     ) -> None:
         refuse_uneven(plan.batch_size, fabric)
         self.plan, self.data, self.run, self.fabric, self.seed = plan, data, run, fabric, seed
@@ -91,7 +95,10 @@ class Engine:
             fabric=fabric,
             tally=self.position.tally,
             controls=self.position.controls,
+            pieces=self.position.pieces,
         )
+        self.position.pieces.size = microbatch
+        self.memory = Memory(plan, self.table, self._say)
         self.journal: Journal | None = None
         self.stop: Stop | None = None
         self.save_asked = False
@@ -112,10 +119,26 @@ class Engine:
             Interrupted: a signal came; the round was finished and saved.
             TrainingFailed: a loss or gradient is no longer finite, or nothing can be written.
         """
+        with Signals() as signals, self.underway():
+            while self.going:
+                began = time.perf_counter()
+                self.round()
+                self.after_round(time.perf_counter() - began, signals.received(self.fabric))
+
+    @contextmanager
+    def underway(self) -> Iterator[None]:
+        """The time in which rounds are played: with a journal, and afterwards with all as it was outside.
+
+        Raises:
+            TrainingFailed: nothing can be written.
+        """
         outer_state = torch.random.get_rng_state()
         try:
-            with Signals() as signals:
-                self._play(signals)
+            if self.fabric.is_global_zero:
+                self.journal = Journal(self.run, self.position.samples_seen)
+            if self.position.samples_seen == 0:
+                self._begin()
+            yield
         except OSError as error:
             raise TrainingFailed(f"Cannot write to {self.run} ({error}). {self._last_checkpoint()}") from error
         finally:
@@ -124,40 +147,51 @@ class Engine:
             if self.journal:
                 self.journal.close()
 
-    def _play(self, signals: Signals) -> None:
-        if self.fabric.is_global_zero:
-            self.journal = Journal(self.run, self.position.samples_seen)
-        if self.position.samples_seen == 0:
-            self._begin()
-        while self.position.samples_seen < self.plan.length_samples and not self.stop:
-            started = time.perf_counter()
-            self.round()
-            self.position.seconds += time.perf_counter() - started
-            signal = signals.received(self.fabric)
-            self._pause(leaving=bool(signal))
-            if signal and self.position.samples_seen < self.plan.length_samples:
-                seen = self.position.samples_seen
-                raise Interrupted(
-                    signal, f"Stopped at {seen:,} samples, all saved. Go on with: zerosum resume {self.run}"
-                )
+    @property
+    def going(self) -> bool:
+        """Whether there is anything left to play."""
+        return self.position.samples_seen < self.plan.length_samples and not self.stop
 
     def round(self) -> None:
-        """Every phase that is due, once in order; then the averages."""
+        """Every phase that is due, once in order; then what looks back at several rounds."""
+        moves = self.moves()
+        PLAYS[self.plan.order(self.position.samples_seen)](list(moves), self.table.controls)
+        self.moved()
+
+    def moves(self) -> list[EngineMove]:
+        """The moves of a round, with rates and controls as they are to be."""
+        self.memory.look()
         position, plan = self.position, self.plan
         index = position.samples_seen // plan.batch_size
-        moves = [
+        for name, mover in position.movers.items():
+            mover.set_rate(plan.learning_rate(position.samples_seen) * position.controls[f"{name}/lr_scale"])
+        self.table.measuring = due(plan.report_every_samples, position.samples_seen + plan.batch_size, plan.batch_size)
+        self.table.controls = plan.in_force(position.controls, position.samples_seen)
+        return [
             EngineMove(self.table, phase, repeat, index)
             for phase in plan.game.phases
             if index % phase.every == 0
             for repeat in range(self._repeats(phase.name, phase.repeats))
         ]
-        for name, mover in position.movers.items():
-            mover.set_rate(plan.learning_rate(position.samples_seen) * position.controls[f"{name}/lr_scale"])
-        self.table.measuring = due(plan.report_every_samples, position.samples_seen + plan.batch_size, plan.batch_size)
-        self.table.controls = plan.in_force(position.controls, position.samples_seen)
-        PLAYS[plan.order(position.samples_seen)](list(moves))
-        position.samples_seen += plan.batch_size
-        position.average.update(position.samples_seen, plan.batch_size)
+
+    def moved(self) -> None:
+        """The end of a round: it is counted, and what looks back at several rounds does."""
+        position, batch_size = self.position, self.plan.batch_size
+        position.samples_seen += batch_size
+        position.lookahead.update(position.samples_seen // batch_size)
+        position.average.update(position.samples_seen, batch_size)
+
+    def after_round(self, seconds: float, signal: int) -> None:
+        """Whatever is due when a round is over that took so long; and the end, when a signal came.
+
+        Raises:
+            Interrupted: the training is saved.
+        """
+        self.position.seconds += seconds
+        self._pause(leaving=bool(signal))
+        if signal and self.position.samples_seen < self.plan.length_samples:
+            seen = self.position.samples_seen
+            raise Interrupted(signal, f"Stopped at {seen:,} samples, all saved. Go on with: zerosum resume {self.run}")
 
     def _repeats(self, phase: str, schedule: Callable[[int], int]) -> int:
         control = self.position.controls.get(f"{phase}/repeats")
@@ -284,6 +318,11 @@ class Engine:
             self.journal.cut(self.position.samples_seen)
         self._note(f"went back from {came_from:,} samples")
         self.save_asked = True  # with the controls that are set on the way; it takes the place of what is given up
+
+    def _say(self, text: str) -> None:
+        """Tell at once, and put on record."""
+        self.listener.message(text)
+        self._note(text)
 
     def _note(self, text: str) -> None:
         if self.journal:

@@ -3,9 +3,10 @@
 import functools
 import operator
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import torch
 from lightning_fabric import Fabric
@@ -16,10 +17,9 @@ from zerosum.data.core import Batch
 from zerosum.draw import Draw, fold
 from zerosum.games import Controls, Phase, Player, Result
 from zerosum.training.dealing import Dealer
+from zerosum.training.pieces import Computed, Pieces, cut, mean
 from zerosum.training.tally import Tally, scalar
 
-Computed = tuple[list[Tensor | None], dict[str, Tensor]]
-"""Gradients of the movers' parameters, absent ones None, and named scalars that are written down of the move."""
 Compute = Callable[[Batch, Draw, Controls], Computed]
 """All that a move computes before its step."""
 
@@ -65,6 +65,11 @@ class Mover:
             group["lr"] = rate * factor
 
 
+def hopeless(error: RuntimeError) -> NoReturn:
+    """What is done about an error that nobody knows a way around."""
+    raise error
+
+
 @dataclass
 class Table:
     """What all moves of a training share."""
@@ -80,6 +85,10 @@ class Table:
     """Whether steps of this round tell how far they go."""
     compiled: dict[str, Compute] = field(default_factory=dict)
     """What moves compute, by the name of their phase, where that is compiled (`zerosum.training.compiling`)."""
+    pieces: Pieces = field(default_factory=Pieces)
+    """How many samples are worked on at a time."""
+    mend: Callable[[RuntimeError], None] = hopeless
+    """Told of an error in what a move computes; returns when it is worth another try (`zerosum.training.memory`)."""
 
 
 @dataclass
@@ -93,29 +102,65 @@ class EngineMove:
 
     def gradients(self) -> None:
         """Compute the movers' gradients, averaged over processes."""
-        table = self.table
-        parameters = self.thaw()
-        began = time.perf_counter()
-        batch, draw = table.dealer.deal(self.phase, self.round_index, self.repeat)
-        table.waited += time.perf_counter() - began
-        seed_layers(draw.sub("layers").key, draw.device)
-        compute = table.compiled.get(self.phase.name, self.compute)
-        gradients, values = compute(batch, draw, table.controls)
-        for parameter, gradient in zip(parameters, gradients, strict=True):
+        self.thaw()
+        while (computed := self._attempt()) is None:
+            pass
+        self.receive(computed)
+
+    def receive(self, computed: Computed) -> None:
+        """Take what was computed for the movers' gradients, and write down the rest."""
+        gradients, values = computed
+        self._clip(gradients, values[f"{self.phase.name}/grad_norm"])
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
-        table.tally.add(self.phase.name, self.round_index, values)
+        self.table.tally.add(self.phase.name, self.round_index, values)
+
+    def _clip(self, gradients: Sequence[Tensor | None], norm: Tensor) -> None:
+        """Shorten gradients to the length that the movers' controls allow; 0 allows any (Pascanu 2013)."""
+        limits = [limit for name in self.phase.players if (limit := self.table.controls.get(f"{name}/clip"))]
+        if limits:
+            there = [gradient for gradient in gradients if gradient is not None]
+            torch._foreach_mul_(there, (min(limits) / norm.clamp_min(1e-30)).clamp(max=1.0))
+
+    def _attempt(self) -> Computed | None:
+        """What the move computes; None: something was mended (once the error is forgotten, and its tensors are)."""
+        compute = self.table.compiled.get(self.phase.name, self.compute)
+        batch, draw = self.dealt()
+        try:
+            return compute(batch, draw, self.table.controls)
+        except RuntimeError as error:
+            self.table.mend(error)
+        return None
 
     def compute(self, batch: Batch, draw: Draw, controls: Controls) -> Computed:
         """Gradients, averaged over processes, and what is written down of them; only the movers must be thawed."""
-        name, parameters = self.phase.name, self._parameters()
-        result = self._result(batch, draw, controls)
-        total = functools.reduce(operator.add, (term.float() for term in result.terms.values()))
-        found = torch.autograd.grad(total, parameters, allow_unused=True)
-        means = averaged(found, self.table.fabric)
-        gradients = [laid_out_as(p, g) for p, g in zip(parameters, means, strict=True)]
-        values = {f"{name}/{term}": value for term, value in result.terms.items()} | result.watch
-        values[f"{name}/grad_norm"] = torch.nn.utils.get_total_norm([g for g in gradients if g is not None])
-        return gradients, {key: scalar(value) for key, value in values.items()}
+        return self.computed(batch, draw, controls, self.table.pieces)
+
+    def computed(self, batch: Batch, draw: Draw, controls: Controls, pieces: Pieces) -> Computed:
+        """The same in other pieces."""
+        parts = cut(batch, draw, pieces.count(len(batch)))
+        found, values = mean(self._of_piece(*part, controls) for part in parts)
+        gradients = self._laid_out(self.averaged(found))
+        return gradients, values | self._told(gradients)
+
+    def _of_piece(self, batch: Batch, draw: Draw, controls: Controls) -> Computed:
+        total, values = self._valued(batch, draw, controls)
+        return list(torch.autograd.grad(total, self.parameters, allow_unused=True)), values
+
+    def value(self, players: Collection[str]) -> Tensor:
+        """The sum of the terms on this process's samples as a function of all weights of `players`."""
+        self.thaw(players)
+        total, values = self._valued(*self.dealt(), self.table.controls)
+        self.table.tally.add(self.phase.name, self.round_index, values)
+        return total
+
+    def take(self, gradients: Sequence[Tensor | None]) -> None:
+        """Take these for the movers' gradients."""
+        self.receive((self._laid_out(gradients), self._told(gradients)))
+
+    def averaged(self, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
+        """Gradients averaged over processes; absent ones stay absent."""
+        return averaged(gradients, self.table.fabric)
 
     def norms(self) -> dict[str, dict[str, Tensor]]:
         """For every mover, the norm of the gradient of each term: a look at the move, with nothing moved or recorded.
@@ -144,17 +189,41 @@ class EngineMove:
                 moved = {f"update/{name}": (mover.weights() - before).norm() / before.norm()}
                 self.table.tally.add(f"update/{name}", self.round_index, moved)
 
+    def dealt(self) -> tuple[Batch, Draw]:
+        """The batch and the draw of the move, with layers that draw on their own seeded."""
+        began = time.perf_counter()
+        batch, draw = self.table.dealer.deal(self.phase, self.round_index, self.repeat)
+        self.table.waited += time.perf_counter() - began
+        seed_layers(draw.sub("layers").key, draw.device)
+        return batch, draw
+
+    def _valued(self, batch: Batch, draw: Draw, controls: Controls) -> tuple[Tensor, dict[str, Tensor]]:
+        """The sum of the terms, and the scalars that are written down of them."""
+        result = self._result(batch, draw, controls)
+        total = functools.reduce(operator.add, (term.float() for term in result.terms.values()))
+        values = {f"{self.phase.name}/{term}": value for term, value in result.terms.items()} | result.watch
+        return total, {name: scalar(value) for name, value in values.items()}
+
+    def _laid_out(self, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
+        return [laid_out_as(p, g) for p, g in zip(self.parameters, gradients, strict=True)]
+
+    def _told(self, gradients: Sequence[Tensor | None]) -> dict[str, Tensor]:
+        norm = torch.nn.utils.get_total_norm([g for g in gradients if g is not None])
+        return {f"{self.phase.name}/grad_norm": scalar(norm)}
+
     def _result(self, batch: Batch, draw: Draw, controls: Controls) -> Result:
         with self.table.fabric.autocast():  # anew for each phase: cached casts outlive freezing
             return self.phase.loss(batch, draw, controls)
 
-    def thaw(self) -> list[nn.Parameter]:
-        """Let the movers' parameters, which are returned, take gradients, and nobody else's."""
+    def thaw(self, players: Collection[str] | None = None) -> list[nn.Parameter]:
+        """Let weights of `players` (by default the movers) alone take gradients; the movers' weights."""
         for name, mover in self.table.movers.items():
-            mover.freeze(name not in self.phase.players)
-        return self._parameters()
+            mover.freeze(name not in (players or self.phase.players))
+        return self.parameters
 
-    def _parameters(self) -> list[nn.Parameter]:
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """What the movers move."""
         return [p for name in self.phase.players for p in self.table.movers[name].parameters]
 
 

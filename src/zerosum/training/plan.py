@@ -7,6 +7,7 @@ from zerosum.data.core import Source
 from zerosum.draw import Draw
 from zerosum.games import Game
 from zerosum.schedules import Steps
+from zerosum.training.lookahead import Pace
 from zerosum.training.observers import Observer
 
 
@@ -23,6 +24,7 @@ class Plan:
             the product.
         source: training samples and a draw of the run -> what is dealt to the players: by default all as they are.
         order: samples seen -> name of the way the moves are made (`zerosum.games.PLAYS`).
+        lookahead: how far all players go back every so many rounds.
         ema_half_life_samples: after so many samples a weight counts half in the average; 0 averages nothing.
         ema_rampup: the half-life is at most this share of the samples seen, so that the average forgets the start.
         report_every_samples: between two lines of the log.
@@ -38,6 +40,7 @@ class Plan:
     pace: Mapping[str, Callable[[int], float]] = field(default_factory=dict)
     source: Callable[[Source, Draw], Source] = field(default=lambda train, draw: train)
     order: Callable[[int], str] = Steps(("critic-first",))
+    lookahead: Pace = field(default_factory=Pace)
     ema_half_life_samples: float = 10_000.0
     ema_rampup: float = 0.05
     report_every_samples: int = 1_000

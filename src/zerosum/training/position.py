@@ -13,9 +13,14 @@ from zerosum.networks import convert_batch_norm
 from zerosum.training import optimizer_state
 from zerosum.training.averaging import Average, tensors_of
 from zerosum.training.checkpoints import Checkpoint
+from zerosum.training.lookahead import Lookahead
 from zerosum.training.moves import Mover
+from zerosum.training.pieces import Pieces
 from zerosum.training.plan import Plan
 from zerosum.training.tally import Tally
+
+OF_PLAYERS = {"lr_scale": 1.0, "clip": 0.0}
+"""Controls of every player: what its learning rate is multiplied by; how long its gradient may be, 0: any length."""
 
 
 class Position:
@@ -32,9 +37,13 @@ class Position:
         self.game, self.fabric, self.identity = plan.game, fabric, dict(identity)
         place(self.game, fabric, torch.channels_last if images else torch.contiguous_format)
         self.movers = {name: Mover(player) for name, player in self.game.players.items()}
+        weights = (parameter for mover in self.movers.values() for parameter in mover.parameters)
+        self.lookahead = Lookahead(plan.lookahead, weights)
         self.average = Average(self.game, plan.ema_half_life_samples, plan.ema_rampup)
-        self.controls = dict.fromkeys((f"{name}/lr_scale" for name in self.game.players), 1.0) | self.game.controls
+        own = {f"{name}/{control}": value for name in self.game.players for control, value in OF_PLAYERS.items()}
+        self.controls = own | self.game.controls
         self.tally = Tally()
+        self.pieces = Pieces()
         self.samples_seen = 0
         self.seconds = 0.0
         self.best: int | None = None
@@ -53,6 +62,7 @@ class Position:
         for name, mover in self.movers.items():
             exported = optimizer_state.export(mover.optimizer, mover.names)
             training |= {f"optimizer/{name}/{key}": value for key, value in exported.items()}
+        training |= {f"slow/{key}": value for key, value in self.lookahead.state().items()}
         rows, whole = state_of(self.game)
         training |= {f"state/{key}": self._gathered(value) for key, value in rows.items()}
         training |= {f"state/{key}": value for key, value in whole.items() if value.numel()}
@@ -70,12 +80,14 @@ class Position:
         put(self.average.state(), part(checkpoint.model, "averaged/"))
         for name, mover in self.movers.items():
             optimizer_state.restore(mover.optimizer, mover.names, part(training, f"optimizer/{name}/"))
+        put(self.lookahead.state(), part(training, "slow/"))
         rows, whole = state_of(self.game)
         state_then = part(training, "state/")
         put(rows, {key: self._mine(value) for key, value in state_then.items() if key in rows})
         replace_buffers(self.game.state, {key: state_then.get(key, value.new_empty(0)) for key, value in whole.items()})
         self.samples_seen, self.seconds, self.best = state["samples_seen"], state["seconds"], state["best"]
         self.values = state["values"]
+        self.pieces.size = state.get("microbatch")
         self.controls.clear()
         self.controls.update(state["controls"])
         self.tally.restore(state["tally"], part(training, "tally/"))
@@ -88,6 +100,7 @@ class Position:
             "values": self.values,
             "tally": self.tally.describe(),
             "best": self.best,
+            "microbatch": self.pieces.size,
             "identity": self.identity,
         }
 

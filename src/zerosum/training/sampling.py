@@ -11,9 +11,13 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from zerosum.data.core import Batch, Source
 from zerosum.draw import Draw
 from zerosum.games import Game, Networks, Sampler
+from zerosum.training.pieces import Pieces, cut
 
 CHUNK = 250  # samples made at a time
 STANDING_CHUNKS = 4  # chunks that BatchNorm statistics are taken over
+MEMORY_BYTES = 2**30  # that making samples may take
+LIVE = 4  # outputs of layers that are there at a time
+WHOLE = Pieces()
 
 
 @dataclass(frozen=True)
@@ -43,13 +47,37 @@ class Requests:
         return Batch(torch.empty(n, 0), **{sampler.given: asked}).to(draw.device)
 
 
-def chunks(sampler: Sampler, networks: Networks, n: int, requests: Requests, draw: Draw) -> Iterator[Tensor]:
-    """Samples `0 … n` in pieces, each from a draw of its own."""
+def chunks(
+    sampler: Sampler, networks: Networks, n: int, requests: Requests, draw: Draw, pieces: Pieces = WHOLE
+) -> Iterator[Tensor]:
+    """Samples `0 … n` in chunks, each from a draw of its own, or in smaller pieces of them."""
     for index, start in enumerate(range(0, n, CHUNK)):
         part = draw.sub("chunk", index)
         batch = requests.batch(sampler, start, min(CHUNK, n - start), part.sub("data"))
-        with torch.no_grad():
-            yield sampler.make(networks, batch, part).float()
+        for own, numbers in cut(batch, part, pieces.count(len(batch))):
+            with torch.no_grad():
+                yield sampler.make(networks, own, numbers).float()
+
+
+def fitting(sampler: Sampler, networks: Networks, requests: Requests, draw: Draw) -> Pieces:
+    """Pieces of a chunk that can be made in the memory that sampling may take, by what one sample takes.
+
+    That is about `LIVE` times the largest output of a layer.
+    """
+    largest = 0
+
+    def notice(module: nn.Module, given: object, made: object) -> None:
+        nonlocal largest
+        if isinstance(made, Tensor):
+            largest = max(largest, made.numel() * made.element_size())
+
+    layers = [layer for network in networks.values() for layer in network.modules()]
+    hooks = [layer.register_forward_hook(notice) for layer in layers]
+    for _ in chunks(sampler, networks, 1, requests, draw):
+        pass
+    for hook in hooks:
+        hook.remove()
+    return Pieces(min(CHUNK, max(1, MEMORY_BYTES // max(1, LIVE * largest))))
 
 
 def ready(game: Game, averaged: dict[str, nn.Module], sampler: Sampler, requests: Requests, draw: Draw) -> Networks:

@@ -1,0 +1,56 @@
+"""Generators with styles and their critics, as families: what a recipe sets is settled, space and width are not."""
+
+from functools import partial
+from typing import Any
+
+from zerosum.networks.adain import GrowingSynthesis, smoothing
+from zerosum.networks.families import Family
+from zerosum.networks.progressive import ProgressiveCritic
+from zerosum.networks.style import Mapping, SkipSynthesis, StyleGenerator
+from zerosum.networks.style_critic import StyleCritic
+from zerosum.spaces import Space
+
+Synthesis = type[SkipSynthesis] | type[GrowingSynthesis]
+
+
+def skip_family(*, size_w: int, depth: int, group: int, shortcuts: bool) -> Family:
+    """StyleGAN2's: modulated convolutions against residual blocks.
+
+    Args:
+        size_w: dimensions of w.
+        depth: layers of the mapping network.
+        group: samples over which the critic's minibatch deviation is taken.
+        shortcuts: whether the critic's blocks are residual.
+    """
+    make = partial(_generator, SkipSynthesis, size_w, depth)
+
+    def critic(space: Space, *, width: int, norm: str) -> StyleCritic:
+        assert norm == "none", "nothing may mix samples but the deviation"
+        return StyleCritic(space, width=width, group=group, shortcuts=shortcuts)
+
+    return Family(make, critic, 512, 32, "none", "none", labelled=make)
+
+
+def growing_family(*, size_w: int, depth: int) -> Family:
+    """StyleGAN's: AdaIN against ProGAN's critic, which smooths before it halves.
+
+    Args:
+        size_w: dimensions of w.
+        depth: layers of the mapping network.
+    """
+    make = partial(_generator, GrowingSynthesis, size_w, depth)
+
+    def critic(space: Space, *, width: int, norm: str) -> ProgressiveCritic:
+        assert norm == "none", "nothing may mix samples but the deviation"
+        return ProgressiveCritic(space, width=width, smoothing=smoothing)
+
+    return Family(make, critic, 512, 16, "none", "none", labelled=make)
+
+
+def _generator(
+    synthesis: Synthesis, size_w: int, depth: int, space: Space, *, latent: int, width: int, classes: int = 0, **_: Any
+) -> StyleGenerator:
+    """With labels where there are classes; there is no choice of normalisation."""
+    return StyleGenerator(
+        Mapping(latent, size_w, depth=depth, classes=classes), synthesis(space, size_w=size_w, width=width)
+    )

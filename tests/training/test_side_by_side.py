@@ -1,0 +1,93 @@
+"""Trainings side by side come to what each comes to alone."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from zerosum.errors import NotFinite
+from zerosum.runs.setup import settle
+from zerosum.training.engine import Engine
+from zerosum.training.journal import read_lines
+from zerosum.training.progress import Progress
+from zerosum.training.side_by_side import SideBySide
+from zerosum.training.tracing import tensors_of
+
+RECIPES = ("gan", "dcgan", "lsgan", "wgan", "wgan-gp", "dragan", "r3gan", "cgan", "cyclegan")
+SEEDS = (0, 1, 2)
+
+
+@pytest.fixture
+def engine_of(tiny, fabric, tmp_path: Path) -> Callable[..., Engine]:
+    """An engine at the beginning of a tiny training whose steps are in proportion to gradients."""
+
+    def make(recipe: str, seed: int, place: str, **changes: Any) -> Engine:
+        given = tiny(recipe, optimizer="sgd", length_samples=24, **changes)
+        settled = ("recipe", "data", "progress", "device", "precision", "evaluate", "seed")
+        options = {name: value for name, value in given.items() if name not in settled}
+        setup = settle(recipe, given["data"], options, seed=seed, precision="float32", progress=False)
+        run = tmp_path / place / f"{recipe}-{seed}"
+        run.mkdir(parents=True)
+        return Engine(setup.plan(), setup.data, run=run, fabric=fabric, seed=seed, identity={}, listener=Progress(1))
+
+    return make
+
+
+def assert_alike(together: Engine, alone: Engine) -> None:
+    """Up to the rounding of sums."""
+    for a, b in zip(tensors_of(together.plan.game), tensors_of(alone.plan.game), strict=True):
+        torch.testing.assert_close(a, b, rtol=2e-4, atol=2e-5)
+    assert together.position.samples_seen == alone.position.samples_seen
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_seed_is_trained_as_if_it_were_alone(recipe, engine_of):
+    told: list[str] = []
+    engines = [engine_of(recipe, seed, "together") for seed in SEEDS]
+    SideBySide(engines, code=False, tell=told.append).play()
+    assert told == []
+    alone = engine_of(recipe, SEEDS[-1], "alone")
+    alone.play()
+    assert_alike(engines[-1], alone)
+    lines, own = (read_lines(engine.run / "log.jsonl") for engine in (engines[-1], alone))
+    assert [line["samples_seen"] for line in lines] == [line["samples_seen"] for line in own]
+
+
+@pytest.mark.parametrize("order", ["simultaneous", "generator-first", "extragradient"])
+def test_any_order_that_takes_steps_in_turn(order, engine_of):
+    engines = [engine_of("gan", seed, "together", order=order) for seed in SEEDS]
+    SideBySide(engines, code=False, tell=pytest.fail).play()
+    alone = engine_of("gan", 1, "alone", order=order)
+    alone.play()
+    assert_alike(engines[1], alone)
+
+
+def test_what_cannot_be_vectorised_is_computed_one_by_one(engine_of, monkeypatch):
+    def never(*given: Any) -> Any:
+        raise RuntimeError("no rule for that")
+
+    monkeypatch.setattr("zerosum.training.side_by_side.torch.vmap", never)
+    told: list[str] = []
+    engines = [engine_of("gan", seed, "together") for seed in SEEDS]
+    SideBySide(engines, code=False, tell=told.append).play()
+    assert [line.split(":")[0] for line in told] == [
+        f"The loss of {name} is computed for one seed after the other" for name in ("D", "G")
+    ]
+    alone = engine_of("gan", 1, "alone")
+    alone.play()
+    assert_alike(engines[1], alone)
+
+
+def test_who_fails_leaves_the_others_alone(engine_of):
+    engines = [engine_of("gan", seed, "together") for seed in SEEDS]
+    with torch.no_grad():
+        next(engines[1].plan.game.players["D"].networks.parameters()).fill_(torch.nan)
+    played = SideBySide(engines, code=False, tell=lambda text: None)
+    played.play()
+    assert list(played.failed) == [1]
+    assert isinstance(played.failed[1], NotFinite)
+    alone = engine_of("gan", 2, "alone")
+    alone.play()
+    assert_alike(engines[2], alone)
