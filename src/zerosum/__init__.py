@@ -11,7 +11,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from zerosum.api import Run, check, classify, compare, describe, diagnose, evaluate, resume, sample, train
+    from zerosum.api import (
+        Run,
+        check,
+        classify,
+        compare,
+        describe,
+        diagnose,
+        evaluate,
+        explore,
+        resume,
+        sample,
+        train,
+        train_seeds,
+        write_samples,
+    )
     from zerosum.data import Data, DataOptions, Density, open_data
     from zerosum.errors import Interrupted, TrainingFailed, UserError
     from zerosum.games import Game, Phase, Player, Result, Sampler
@@ -26,9 +40,12 @@ HOMES = {
         "describe",
         "diagnose",
         "evaluate",
+        "explore",
         "resume",
         "sample",
         "train",
+        "train_seeds",
+        "write_samples",
     ),
     "zerosum.data": ("Data", "DataOptions", "Density", "open_data"),
     "zerosum.errors": ("Interrupted", "TrainingFailed", "UserError"),
@@ -56,10 +73,13 @@ __all__ = [
     "describe",
     "diagnose",
     "evaluate",
+    "explore",
     "open_data",
     "resume",
     "sample",
     "train",
+    "train_seeds",
+    "write_samples",
 ]
 
 

@@ -1,6 +1,6 @@
-"""zerosum from Python: train, resume, sample, evaluate, diagnose, compare."""
+"""zerosum from Python: train, resume, sample, explore, evaluate, diagnose, compare."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,10 @@ from torch import Tensor, nn
 from zerosum.data import DataOptions
 from zerosum.errors import UserError, nearest
 from zerosum.games import Game
+from zerosum.latents import Exhibit, Explorer
+from zerosum.latents import explore as look_around
+from zerosum.latents.exhibit import refuse_ending
+from zerosum.latents.ways import STEPPING, way
 from zerosum.metrics.evaluation import evaluate as judge
 from zerosum.metrics.records import Record
 from zerosum.metrics.statistics import FeatureNetwork
@@ -31,10 +35,12 @@ from zerosum.runs.evaluations import store
 from zerosum.runs.judging import Wishes
 from zerosum.runs.playing import Training, planned, prepare
 from zerosum.runs.report import write_report
-from zerosum.runs.setup import parted, settle, settle_again, split
+from zerosum.runs.seeds import seeded, train_side_by_side
+from zerosum.runs.setup import Setup, parted, settle, settle_again, split
 from zerosum.runs.setup import recommend as recommend_for
-from zerosum.runs.trained import Samples, Trained
+from zerosum.runs.trained import Trained
 from zerosum.runs.watching import watcher
+from zerosum.runs.writing import Samples, refuse_unwritable, write
 from zerosum.training.devices import resolve_device
 from zerosum.training.observers import Observer
 from zerosum.training.plan import Plan
@@ -81,6 +87,10 @@ class Run:
         """`n` samples with their labels and how to save them."""
         return Trained(self.path, self.game, checkpoint).sample(n, **how)
 
+    def latents(self, **how: Any) -> Explorer:
+        """Its generator, seen from its latents; `checkpoint`, `sampler`, `data`, `device` as of `zerosum.explore`."""
+        return Explorer(self.path, self.game, **how)
+
 
 def train(
     recipe: str | Recipe | Plan | Game | None = None,
@@ -93,6 +103,7 @@ def train(
     devices: int = 1,
     precision: str = "auto",
     compile: str = "auto",
+    microbatch: int | None = None,
     evaluate: str | Sequence[str] = "auto",
     best: str | None = None,
     patience: int | None = None,
@@ -119,6 +130,8 @@ def train(
         devices: processes on this machine, one device each.
         precision: `auto`, `float32` or `bfloat16`.
         compile: whether losses are compiled: `on`, `off`, or `auto`, where the training is long enough for it.
+        microbatch: samples of a batch that are worked on at a time, at most, so that it fits the memory; gradients are
+            added up. None: the whole batch, and less when memory runs out.
         evaluate: what is measured on the way: `auto`, `off`, or names of metrics; see docs/metrics.md.
         best: the metric that tells the best checkpoint, which is kept.
         patience: evaluations without a better one after which the training ends.
@@ -161,6 +174,7 @@ def train(
         devices=devices,
         precision=precision,
         compile=compile,
+        microbatch=microbatch,
         progress=progress,
     )
     training = prepare(setup, wishes, doctoring, observers, progress)
@@ -168,15 +182,54 @@ def train(
     return _played(played, path)
 
 
+def train_seeds(
+    recipe: str | None = None,
+    *,
+    seeds: int,
+    data: Any = "digits",
+    out: str | Path | None = None,
+    observers: Sequence[Observer] = (),
+    progress: bool = True,
+    **how: Any,
+) -> list[Run]:
+    """Train the same with many seeds, side by side: what one launch computes, it computes for all of them.
+
+    Each becomes a run of its own, as if it had been trained alone, up to the rounding of sums.
+
+    Args:
+        recipe: a name.
+        seeds: how many; from `seed` up.
+        data: as for `train`, like all below.
+        out: the new directory of all; by default one under `runs/`. The runs are `seed-0`, `seed-1`, … in it.
+        observers: called for every seed.
+        progress: whether progress is shown.
+        how: everything else that `train` takes.
+
+    Raises:
+        UserError: something given cannot be used; nothing was written.
+        TrainingFailed: nothing can be written.
+        Interrupted: a signal ended it after a whole round.
+    """
+    setup, wishes, doctoring = _settled(recipe, data, how, progress)
+    trainings = [prepare(one, wishes, doctoring, observers, progress) for one in seeded(setup, seeds)]
+    return [_played(*played) for played in zip(trainings, train_side_by_side(trainings, out), strict=True)]
+
+
 def describe(recipe: str | None = None, *, data: Any = "digits", **how: Any) -> dict[str, Any]:
     """What `train` would do, as the content of `plan.json`; nothing is written."""
+    setup, wishes, doctoring = _settled(recipe, data, how, progress=False)
+    return planned(setup, setup.plan(), wishes, doctoring)
+
+
+def _settled(recipe: str | None, data: Any, how: Mapping[str, Any], progress: bool) -> tuple[Setup, Wishes, Doctoring]:
+    """What flat arguments ask for."""
     training, rest = parted(how, TRAINING)
     wishes, rest = parted(rest, EVALUATION)
     doctor, options = parted(rest, DOCTOR)
-    name, chosen = chosen_for(recipe, data, options, device=training.get("device", "auto"), progress=False)
-    setup = settle(name, data, chosen | options, **training)
+    name, chosen = chosen_for(recipe, data, options, device=training.get("device", "auto"), progress=progress)
+    setup = settle(name, data, chosen | options, **training, progress=progress)
     doctoring = Doctoring(**{"doctor": "treat" if recipe == AUTO else "watch", **doctor})
-    return planned(setup, setup.plan(), Wishes(**wishes), doctoring)
+    return setup, Wishes(**wishes), doctoring
 
 
 def resume(
@@ -264,6 +317,73 @@ def sample(
     if out is not None:
         samples.save(Path(out))
     return samples.values
+
+
+def explore(
+    run: str | Path | Run,
+    what: str = "interpolate",
+    *,
+    out: str | Path | None = None,
+    checkpoint: int | str | None = None,
+    sampler: str | None = None,
+    data: Any = None,
+    device: str = "auto",
+    progress: bool = True,
+    **options: Any,
+) -> Exhibit:
+    """Walk through the latents of a trained generator; see docs/latents.md.
+
+    Args:
+        run: a name under `runs/`, or a path.
+        what: `interpolate`, `truncate`, `mix`, `arithmetic`, `directions`, `invert`, `edit` or `nearest`.
+        out: where to write it: `.png` a grid, `.gif` its columns one after the other, `.npz` arrays.
+        checkpoint: samples seen, `best`, or None for the newest.
+        sampler: which way of sampling, where a game has several.
+        data: the run's data once more, where it came from Python and is needed (labels, neighbours, features).
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        progress: whether packing of data shows a bar.
+        options: of that way of looking.
+
+    Raises:
+        UserError: the run makes no samples from latents, an option is not possible, or `out` cannot be written.
+    """
+    way(what)  # what is refused is refused before anything is opened
+    if out is not None:
+        refuse_ending(Path(out), steps=what in STEPPING)
+    opened = run if isinstance(run, Run) else Run(find_run(run))
+    explorer = opened.latents(
+        checkpoint=checkpoint, sampler=sampler, data=data, device=resolve_device(device), progress=progress
+    )
+    found = look_around(explorer, what, options)
+    if out is not None:
+        found.save(Path(out))
+    return found
+
+
+def write_samples(
+    run: str | Path | Run,
+    out: str | Path,
+    n: int = 64,
+    *,
+    seed: int = 0,
+    label: int | str | None = None,
+    averaged: bool = True,
+    sampler: str | None = None,
+    checkpoint: int | str | None = None,
+) -> None:
+    """Write samples of a trained run as they are made: of an `.npz` or a folder, any number in the same memory.
+
+    Args:
+        run, n, seed, label, averaged, sampler, checkpoint: as for `sample`.
+        out: `.npz` arrays, no ending a folder with a file a sample, `.png` a grid (which needs them all at once).
+
+    Raises:
+        UserError: no such run, class, sampler or checkpoint, or `out` cannot be written.
+    """
+    opened = run if isinstance(run, Run) else Run(find_run(run))
+    refuse_unwritable(Path(out))
+    trained = Trained(opened.path, opened.game, checkpoint)
+    write(Path(out), n, trained.pieces(n, seed=seed, label=label, averaged=averaged, sampler=sampler))
 
 
 def classify(

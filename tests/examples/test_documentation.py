@@ -47,6 +47,7 @@ def test_a_training_that_is_shown_is_possible(line, monkeypatch, tmp_path, capsy
     """Built in full where the data is at hand; otherwise all of it but the data is understood."""
     asked = []
     monkeypatch.setattr(api, "train", lambda **how: asked.append(how) or SimpleNamespace(path=tmp_path))
+    monkeypatch.setattr(api, "train_seeds", lambda seeds, **how: asked.append(how) or [])
     monkeypatch.setattr("zerosum.runs.places", lambda path: "")
     assert main(shlex.split(line)[1:]) == 0
     for how in asked:
@@ -82,7 +83,13 @@ def runs(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "line", [line for command in ("resume", "sample", "show", "report") for line in commands(command)]
+    "line",
+    [
+        line
+        for command in ("resume", "sample", "explore", "show", "report")
+        for line in commands(command)
+        if "--help" not in line
+    ],
 )
 def test_a_command_on_a_run_is_possible(line, runs, monkeypatch, capsys):
     monkeypatch.chdir(runs)

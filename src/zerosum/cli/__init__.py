@@ -16,6 +16,7 @@ COMMANDS = {
     "train": "train a model on data",
     "resume": "go on with a run, also beyond its end",
     "sample": "draw samples from a run",
+    "explore": "walk through a run's latents: interpolate, edit, invert a picture",
     "classify": "ask a run that has learned to tell classes",
     "evaluate": "measure how good samples are: of a run, a file, a folder",
     "diagnose": "what went wrong in a training, why, and what helps",

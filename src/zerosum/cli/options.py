@@ -22,6 +22,9 @@ DEVICES = Flag("devices", int, 1, "How many of them; the batch is shared among t
 SEED = Flag("seed", int, 0, "Of all randomness: the same seed gives the same run.")
 PRECISION = Flag("precision", Precision, "auto", "Number format of the networks' work; auto: the fastest safe one.")
 COMPILE = Flag("compile", Compile, "auto", "Compile the losses; auto: where the training is long enough for it to pay.")
+MICROBATCH = Flag(
+    "microbatch", int | None, None, "Samples of a batch that are worked on at a time; none: as many as memory holds."
+)
 RUN = Flag("run", str | None, None, "A name under runs/, or the path of a run directory.", "RUN", positional=True)
 EVALUATION = [
     Flag(
@@ -65,9 +68,14 @@ def recipe_flags(recipe: str) -> list[Flag]:
         UserError: there is no such recipe.
     """
     from zerosum.recipes import recipe as named
+
+    return declared_flags(named(recipe))
+
+
+def declared_flags(function: Any) -> list[Flag]:
+    """The options that a function declares by its typed keywords, with their ranges."""
     from zerosum.recipes.options import options
 
-    function = named(recipe)
     return [
         Flag(
             name, option.type, option.default, f"{option.help}{bounds(option.low, option.high)}{suits(function, name)}"

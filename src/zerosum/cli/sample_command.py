@@ -28,7 +28,7 @@ def run(words: list[str]) -> None:
     from zerosum import api
 
     averaged = not values.pop("live")
-    api.sample(path, **values | {"out": out, "averaged": averaged})
+    api.write_samples(path, **values | {"out": out, "averaged": averaged})
     show(f"{values['n']} samples: {out}")
 
 

@@ -10,6 +10,7 @@ from zerosum.cli.options import (
     DEVICES,
     DOCTOR,
     EVALUATION,
+    MICROBATCH,
     PRECISION,
     SEED,
     data_flags,
@@ -31,7 +32,8 @@ RECIPE = Flag(
 DATA = Flag("data", str, "digits", "A name (see `zerosum list`), a folder or archive of images, an array, hf:NAME.")
 OUT = Flag("out", str | None, None, "Directory of the new run; none: the next free name under runs/.")
 DRY_RUN = Flag("dry_run", bool, False, "Print the resolved plan and stop.")
-COMMON = [RECIPE, DATA, OUT, SEED, DEVICE, DEVICES, PRECISION, COMPILE, DRY_RUN]
+SEEDS = Flag("seeds", int | None, None, "So many seeds from --seed up, side by side: a run each.")
+COMMON = [RECIPE, DATA, OUT, SEED, SEEDS, DEVICE, DEVICES, PRECISION, COMPILE, MICROBATCH, DRY_RUN]
 
 DESCRIPTION = """Train a model on data. This page shows the options of the recipe {recipe!r}; those of another:
 zerosum train RECIPE --help."""
@@ -52,9 +54,13 @@ def run(words: list[str]) -> None:
     if values["recipe"] not in (None, recipe):
         raise UserError(f"Name the recipe first: zerosum train {values['recipe']} …")
     options = given(values, groups, words) | {"recipe": AUTO if automatic else recipe}
+    seeds = options.pop("seeds", None)
     if options.pop("dry_run", False):
         options.pop("out", None)
         show(plan_tables(api.describe(**options)))
+    elif seeds is not None:
+        for run in api.train_seeds(seeds=seeds, **options):
+            print(run.path)
     else:
         show(places(api.train(**options).path))
 

@@ -16,6 +16,9 @@ from zerosum.games import Controls
 
 LR_SCALE = "/lr_scale"
 REPEATS = "/repeats"
+CLIP = "/clip"
+LONG = 3.0
+"""How many times its typical length a gradient must have to be clipped to that."""
 BRISK = 0.025
 """Step over weights beyond which a player moves too fast; the clinic's healthy trainings stay below."""
 STEADY = 0.005
@@ -87,6 +90,17 @@ def more_augmentation(course: Course, controls: Controls) -> dict[str, float]:
     return {"augment": min(NON_LEAKING, now + 0.2)} if now < NON_LEAKING else {}
 
 
+def shorter_gradients(course: Course, controls: Controls) -> dict[str, float]:
+    """Gradients of the players no longer than they typically were, where they are longer now."""
+    found = {}
+    for name in (name for name in controls if name.endswith(CLIP)):
+        column = f"{name.removesuffix(CLIP)}/grad_norm"
+        usual = float(np.nanmedian(course[column])) if np.isfinite(course[column]).any() else 0.0
+        if usual and not controls[name] and latest(course, column) > LONG * usual:
+            found[name] = usual
+    return found
+
+
 STEADIER = Remedy(
     "learning rates from the steps' length: each player moves by a two-hundredth of its weights at most",
     "zerosum's clinic",
@@ -100,6 +114,7 @@ SLOWER_GENERATOR = Remedy(
     "a third of the generator's learning rate", "Heusel 2017 (TTUR), arXiv 1706.08500", times(1 / 3, "G/lr_scale")
 )
 MORE_STEPS = Remedy("two more critic steps a round", "Arjovsky 2017, arXiv 1701.07875", more_steps)
+CLIPPED = Remedy("gradients no longer than they typically were", "Pascanu 2013, arXiv 1211.5063", shorter_gradients)
 PENALISED = Remedy("four times the penalty", "Mescheder 2018, arXiv 1801.04406", times(4, *PENALTIES))
 NOISE = Remedy("noise on what the critic sees", "Sønderby 2016, arXiv 1610.04490", at_least(0.1, "instance_noise"))
 SMOOTHED = Remedy("smoothed labels", "Salimans 2016, arXiv 1606.03498", at_least(0.1, "label_smoothing"))
@@ -111,7 +126,7 @@ REMEDIES: Mapping[str, tuple[Remedy, ...]] = {
     "partial": (STEADIER, SEEKING, SLOWER),
     "strong": (STEADIER, SLOWER_CRITIC, SMOOTHED, NOISE),
     "blind": (STEADIER, SLOWER_GENERATOR, MORE_STEPS),
-    "diverging": (STEADIER, PENALISED, SLOWER),
+    "diverging": (STEADIER, CLIPPED, PENALISED, SLOWER),
     "oscillating": (STEADIER, SLOWER, PENALISED),
     "overfitting": (AUGMENTED, PENALISED),
 }
