@@ -73,6 +73,9 @@ TABLE = (
     Picture("projection", "digits", "projection", 40_000),
     Picture("infogan", "digits", "infogan", 40_000),
     Picture("sgan", "digits", "sgan", 15_000),
+    Picture("progan", "digits", "progan", 16_000, {"grow_samples": 9_000, "seed": 1}),
+    Picture("stylegan", "digits", "stylegan", 8_000, {"grow_samples": 3_000, "resolution": "16", "seed": 1}),
+    Picture("stylegan2", "digits", "stylegan2", 9_008, {"resolution": "16", "seed": 1}),
     Picture("cyclegan", "glyphs:sans-serif", "cyclegan", 4_000),
 )
 

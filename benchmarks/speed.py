@@ -9,6 +9,8 @@ Both and a large matrix product in the engine's number format take turns in one 
 is one measurement: a figure is the median of all turns, its spread the quartiles. `peak_share` is the FLOP/s of the
 engine's own round over those of the matrix product (on all cores); FLOP are those of convolutions and matrix products,
 by torch's formulas (`torch.utils.flop_counter`), of the round that is not compiled.
+
+`seeds` cases play so many seeds side by side, against as many loops one after the other.
 """
 
 import copy
@@ -18,6 +20,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,6 +41,7 @@ from zerosum.training.devices import make_fabric, threads
 from zerosum.training.engine import Engine
 from zerosum.training.plan import Plan
 from zerosum.training.progress import follow
+from zerosum.training.side_by_side import SideBySide
 
 TURNS = 11
 TURN_SECONDS = 1.0
@@ -75,6 +79,32 @@ def measure(
         product, work = matrix_product(engine.fabric.device, setup.precision)
         took = turns(ours, theirs, product, period, *((2, 0.0) if trial else (TURNS, TURN_SECONDS)))
     return Measured(figures(took, flop, work, plan.batch_size) | {"bfloat16": float(setup.precision == "bfloat16")})
+
+
+def measure_seeds(seed: int, trial: bool, *, recipe: str, data: str, given: Mapping[str, Any], seeds: int) -> Measured:
+    """Many seeds side by side, and a tutorial's loop that is played as often, take turns."""
+    setup = settle(recipe, material(data), given, seed=seed, progress=False)
+    plans = [replace(setup, seed=place).plan() for place in range(seeds)]
+    theirs = tutorial(setup, plans[0])
+    with tempfile.TemporaryDirectory() as folder, threads(torch.get_num_threads()):
+        engines = [engine_for(replace(setup, seed=place), plan, Path(folder)) for place, plan in enumerate(plans)]
+        together, every = SideBySide(engines, code=not trial, tell=print), itertools.count(1)
+
+        def ours() -> None:
+            together.round([True] * seeds)
+            if next(every) % 50 == 0:
+                for engine in engines:
+                    engine.table.tally.means()
+                    engine.table.tally.clear()
+
+        def all_of_theirs() -> None:
+            for _ in range(seeds):
+                theirs()
+
+        product, work = matrix_product(engines[0].fabric.device, setup.precision)
+        flop = seeds * counted(theirs, 1)  # what is vectorised is counted otherwise; it has the same products
+        took = turns(ours, all_of_theirs, product, 1, *((2, 0.0) if trial else (TURNS, TURN_SECONDS)))
+    return Measured(figures(took, {"ours": flop, "theirs": flop}, work, seeds * plans[0].batch_size))
 
 
 def figures(took: list[Turn], flop: Mapping[str, float], work: float, batch_size: int) -> dict[str, float]:
@@ -251,6 +281,17 @@ def case(
     )
 
 
+def seeds_case(name: str, recipe: str, data: str, target: float, *, seeds: int, **given: Any) -> Case:
+    """Many seeds at once."""
+    return Case(
+        name=name,
+        measure=partial(measure_seeds, recipe=recipe, data=data, given=given, seeds=seeds),
+        options={"recipe": recipe, "data": data, "turns": TURNS, "seeds": seeds, **given},
+        targets={"ratio": Target(low=target)},
+        seeds=1,
+    )
+
+
 MLP = {"network": "mlp", "width": 128}
 CASES = [
     case("mlp-points-512", "gan", "ring", batch_size=512, **MLP),
@@ -259,6 +300,7 @@ CASES = [
     case("r3gan-points-64-compiled", "r3gan", "ring", 2.5, compiled=True, batch_size=64, **MLP),
     case("r3gan-points-512", "r3gan", "ring", batch_size=512, **MLP),
     case("r3gan-points-512-compiled", "r3gan", "ring", 1.3, compiled=True, batch_size=512, **MLP),
+    seeds_case("r3gan-points-64-seeds-16", "r3gan", "ring", 4.0, seeds=16, batch_size=64, **MLP),
     case("dcgan-32", "dcgan", "32x32x3", batch_size=64),
     case("dcgan-32-loader", "dcgan", "32x32x3", loader=True, batch_size=64),
     case("dcgan-64", "dcgan", "64x64x3", 1.9, batch_size=64),
