@@ -77,10 +77,10 @@ def tiny() -> Callable[..., dict[str, Any]]:
 @pytest.fixture(scope="session")
 def as_flags() -> Callable[..., list[str]]:
     """The words of `zerosum train` for the same arguments."""
+    from zerosum.runs.commands import flag
 
     def words(*, recipe: str, progress: bool, **options: Any) -> list[str]:
-        flags = [(f"--{name.replace('_', '-')}", str(value)) for name, value in options.items()]
-        return [recipe, *(word for flag in flags for word in flag)]
+        return [recipe, *(word for name, value in options.items() for word in flag(name, value))]
 
     return words
 

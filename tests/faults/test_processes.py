@@ -20,6 +20,7 @@ TRICKS = {
     **dict.fromkeys(("feature_matching", "mode_seeking", "historical_averaging", "instance_noise", "r1"), 0.1),
     **{"top_k": 0.5, "unrolled": 2, "unrolled_lr": 0.01, "pac": 2, "minibatch": "discrimination"},
 }
+JOINTLY = {"order": "consensus, symplectic@16", "optimistic": True, "lookahead": 2, "network": "mlp"}
 
 
 def tensors(run: Path) -> dict[str, torch.Tensor]:
@@ -28,10 +29,12 @@ def tensors(run: Path) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("recipe", "way"), [("dcgan", "devices"), ("cyclegan", "torchrun"), ("gan", "devices")])
+@pytest.mark.parametrize(
+    ("recipe", "way"), [("dcgan", "devices"), ("cyclegan", "torchrun"), ("gan", "devices"), ("lsgan", "devices")]
+)
 def test_two_processes_train_what_one_trains(python, tiny, as_flags, tmp_path, recipe, way):
-    """Batch normalisation, an image pool (of one picture a slot, so that pictures are swapped) and tricks included."""
-    changes = {"cyclegan": {"pool_size": 8}, "dcgan": {"shift": 0.1}, "gan": TRICKS}[recipe]
+    """Batch normalisation, an image pool (of one picture a slot, so that pictures are swapped), tricks, joint play."""
+    changes = {"cyclegan": {"pool_size": 8}, "dcgan": {"shift": 0.1}, "gan": TRICKS, "lsgan": JOINTLY}[recipe]
     how = tiny(recipe, **changes, length_samples=32, checkpoint_every_samples=16)
     one = zerosum.train(**how, out=tmp_path / "one")
     result = python(*WAYS[way](as_flags(**how)), "--out", "runs/two", cwd=tmp_path)
