@@ -22,7 +22,7 @@ POINTS = {
     "batch_size": 256,
     "length_samples": 9_216_000,
     "gamma": 1.6e-3,
-    "burn_in": 0.7,
+    "burn_in": 0.8,
 }
 FIRST = 0.8
 """Root of the first gamma of points, over the distance between their clusters …"""
