@@ -142,7 +142,8 @@ def test_bad_input_gets_one_message_and_leaves_nothing(monkeypatch, capsys, tmp_
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_and_says_how_to_go_on(environment, tmp_path, number, code):
     words = command(
-        "train", "gan", "--data", "ring", "--width", "16", "--out", "runs/long", "--length-samples", "100000000"
+        *("train", "gan", "--data", "ring", "--width", "16", "--out", "runs/long", "--compile", "off"),
+        *("--length-samples", "100000000"),
     )
     with subprocess.Popen(words, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as process:
         wait_for(tmp_path / "runs" / "long" / "samples" / "000000000.png")

@@ -30,7 +30,7 @@ def calls(monkeypatch, stored_run):
     monkeypatch.chdir(stored_run.parent.parent)
     record("train", SimpleNamespace(path=stored_run))
     record("resume", SimpleNamespace(path=stored_run))
-    record("sample", None)
+    record("write_samples", None)
     return seen
 
 
@@ -153,7 +153,7 @@ def test_sample_passes_on_everything(calls):
         == 0
     )
     expected = {"n": 7, "seed": 2, "label": "three", "out": Path("a.npz"), "averaged": False, "sampler": "A2B"}
-    assert calls == [("sample", (Path("runs/stored"),), expected | {"checkpoint": "best"})]
+    assert calls == [("write_samples", (Path("runs/stored"),), expected | {"checkpoint": "best"})]
 
 
 def test_sample_finds_a_place_of_its_own(calls, capsys):

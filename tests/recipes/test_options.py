@@ -21,8 +21,8 @@ SPACES = {
     "images": Images((1, 16, 16), classes=("a", "b", "c")),
     "points": Points((2,), extent=2.0),
 }
-LABELS = ("cgan", "acgan", "projection", "sgan")
-IMAGES = ("dcgan", "cyclegan", "progan", "stylegan", "stylegan2")
+LABELS = ("cgan", "acgan", "projection", "sgan", "biggan")
+IMAGES = ("dcgan", "cyclegan", "progan", "stylegan", "stylegan2", "sagan", "biggan")
 TAKES = {
     name: [kind for kind in SPACES if (kind == "images" or name not in (*IMAGES, *LABELS))] for name in recipes.names()
 }
@@ -43,10 +43,12 @@ IMPOSSIBLE = {
         "progan",
         "stylegan",
         "stylegan2",
+        "sagan",
+        "biggan",
     ),
     "augment_target": ("wgan", "wgan-gp", "r3gan", "cgan", "acgan", "infogan", "progan", "stylegan", "stylegan2"),
     "unrolled": ("wgan",),
-    "pac": ("cgan", "acgan", "projection"),
+    "pac": ("cgan", "acgan", "projection", "biggan"),
 }
 """Tricks and the recipes that cannot have them."""
 
@@ -127,6 +129,8 @@ def other(option: Option) -> Any:
         return next(value for value in get_args(kinds[0]) if value not in (option.default, "auto"))
     if get_origin(kinds[0]) is tuple:
         return [0.25, 0.75]
+    if kinds[0] is bool:
+        return not option.default
     if kinds[0] is int:
         return next(n for n in (2, 3) if n != option.default)
     return next(n for n in (0.25, 0.125, 2.0) if n != option.default and option.low <= n <= option.high)
@@ -191,7 +195,7 @@ def test_an_unknown_option_is_refused_with_the_nearest(name):
         ("lr", math.inf, "out of range"),
         ("betas", (0.5,), "takes 2 numbers"),
         ("betas", 0.5, "takes 2 numbers"),
-        ("betas", (0.5, 1.5), "out of range: 0 to 1"),
+        ("betas", (0.5, 1.5), "out of range: -1 to 1"),
         ("betas", (0.5, "x"), "takes 2 numbers"),
         ("optimizer", "adagrad", "takes one of adam, adamw, rmsprop, sgd, momentum"),
         ("ema_half_life_samples", -5, "out of range: at least 0"),
