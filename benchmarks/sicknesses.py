@@ -302,7 +302,7 @@ HEALTHY: tuple[tuple[str, str], ...] = (
     *((recipe, data) for recipe in ("r3gan", "wgan-gp") for data in ("ring", "grid", "digits", "glyphs")),
     *((recipe, data) for recipe in ("dcgan", "lsgan", "cgan", "dragan") for data in ("digits", "glyphs")),
     *((recipe, "digits") for recipe in ("gan", "wgan", "sngan", "acgan", "projection", "infogan", "sgan")),
-    *((recipe, "digits") for recipe in ("progan", "stylegan", "stylegan2")),
+    *((recipe, "digits") for recipe in ("progan", "stylegan", "stylegan2", "sagan", "biggan")),
     ("cyclegan", "glyphs:sans-serif"),
     *(("gan", data) for data in ("ring", "glyphs")),
     *(("wgan", data) for data in ("grid", "glyphs")),

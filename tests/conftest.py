@@ -25,6 +25,8 @@ TINY: dict[str, dict[str, Any]] = {
     "progan": DIGITS | {"grow_samples": 36},
     "stylegan": DIGITS | {"grow_samples": 36, "size_w": 4, "depth": 2},
     "stylegan2": DIGITS | {"size_w": 4, "depth": 2, "penalty_every": 2, "path_length_every": 2},
+    "sagan": DIGITS | {"labels": "projection"},
+    "biggan": DIGITS | {"embedding": 2},
     "cyclegan": {"data": "glyphs:sans-serif", "resolution": "16", "width": 4, "blocks": 1},
 }
 """Data that suits a recipe, and the smallest networks that have all of its layers."""

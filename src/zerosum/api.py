@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from zerosum.data import DataOptions
 from zerosum.errors import UserError, nearest
 from zerosum.games import Game
+from zerosum.importing import import_weights as read_published
 from zerosum.latents import Exhibit, Explorer
 from zerosum.latents import explore as look_around
 from zerosum.latents.exhibit import refuse_ending
@@ -284,6 +285,19 @@ def resume(
 def _played(training: Training, path: Path) -> Run:
     """A run that was just played, with its players where no file can describe them."""
     return Run(path, training.plan.game if training.setup.own else None)
+
+
+def import_weights(file: str | Path, *, out: str | Path | None = None) -> Run:
+    """Read published weights of StyleGAN2 as a run, without executing anything that the file asks for.
+
+    Args:
+        file: `.pkl` of stylegan2-ada-pytorch, or `.pt` of rosinality's stylegan2-pytorch.
+        out: the run directory; by default a new one under `runs/`.
+
+    Raises:
+        UserError: the file wants to run something, is damaged or holds other networks; nothing was written.
+    """
+    return Run(read_published(Path(file), out))
 
 
 def sample(

@@ -20,6 +20,7 @@ from zerosum.training.tracing import flat, unchanged
 
 COUPLED = {
     **dict.fromkeys(("dcgan", "lsgan", "sngan", "cgan", "acgan", "projection", "infogan", "sgan"), "DG"),
+    **dict.fromkeys(("sagan", "biggan"), "DG"),
     "dragan": "D",  # by the deviation over the batch
 }
 """Whose losses look at several samples at once: most networks for images have batch normalisation."""

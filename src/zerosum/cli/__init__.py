@@ -15,6 +15,7 @@ COMMANDS = {
     "check": "examine a data set before it is trained on",
     "train": "train a model on data",
     "resume": "go on with a run, also beyond its end",
+    "import": "read published StyleGAN2 weights as a run",
     "sample": "draw samples from a run",
     "explore": "walk through a run's latents: interpolate, edit, invert a picture",
     "classify": "ask a run that has learned to tell classes",

@@ -20,11 +20,24 @@ EPSILON = 1e-8
 
 
 class ScaledLeakyReLU(nn.Module):
-    """√2 max(x, 0.2 x), which keeps the variance, about."""
+    """√2 max(x, 0.2 x), which keeps the variance, about.
+
+    Args:
+        clamp: the largest magnitude of what comes out; None: any.
+    """
+
+    def __init__(self, clamp: float | None = None) -> None:
+        super().__init__()
+        self.clamp = clamp
 
     def forward(self, x: Tensor) -> Tensor:
         """The same shape."""
-        return F.leaky_relu(x, SLOPE) * math.sqrt(2)
+        return clamped(F.leaky_relu(x, SLOPE) * math.sqrt(2), self.clamp)
+
+
+def clamped(x: Tensor, most: float | None) -> Tensor:
+    """Values of at most that magnitude (256 in the published code, for half precision's sake); None: any."""
+    return x if most is None else x.clamp(-most, most)
 
 
 class ModulatedConv2d(nn.Module):
@@ -97,13 +110,23 @@ class StyledLayer(nn.Module):
         size: of what comes out, height and width.
         size_w: dimensions of w.
         up: whether what comes in has half the size.
+        clamp: the largest magnitude of what comes out; None: any.
     """
 
-    def __init__(self, before: int, after: int, *, size: tuple[int, int], size_w: int, up: bool = False) -> None:
+    def __init__(
+        self,
+        before: int,
+        after: int,
+        *,
+        size: tuple[int, int],
+        size_w: int,
+        up: bool = False,
+        clamp: float | None = None,
+    ) -> None:
         super().__init__()
         self.convolution = ModulatedConv2d(before, after, 3, size_w=size_w, up=up)
         self.noise = Noise(size)
-        self.end = nn.Sequential(ChannelBias(after), ScaledLeakyReLU())
+        self.end = nn.Sequential(ChannelBias(after), ScaledLeakyReLU(clamp))
 
     def forward(self, x: Tensor, w: Tensor, draw: Draw | None = None) -> Tensor:
         """Images `(n, after, *size)`."""
@@ -114,12 +137,13 @@ class StyledLayer(nn.Module):
 class StyledPicture(nn.Module):
     """What features look like, by a 1 x 1 convolution that is modulated, but not demodulated, and a bias."""
 
-    def __init__(self, before: int, channels: int, *, size_w: int) -> None:
+    def __init__(self, before: int, channels: int, *, size_w: int, clamp: float | None = None) -> None:
         super().__init__()
+        self.clamp = clamp
         self.convolution = ModulatedConv2d(before, channels, 1, size_w=size_w, demodulate=False)
         self.bias = ChannelBias(channels)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """Features `(n, before, h, w)` and w `(n, size_w)` to pictures `(n, channels, h, w)`, float32 at least."""
-        picture: Tensor = self.bias(self.convolution(x, w))
+        picture = clamped(self.bias(self.convolution(x, w)), self.clamp)
         return picture.to(torch.promote_types(picture.dtype, torch.float32))

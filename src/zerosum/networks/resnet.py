@@ -60,12 +60,13 @@ class Generator(nn.Sequential):
         shape = pyramid(size, "resnet")
         finest = shape.channels(width, max_width)
         widths = [min(2 * finest[-1], max_width), *finest[::-1]]
+        bias = norm != "batch"  # batch normalisation behind the last block takes any shift away
         super().__init__(
-            _glorot(nn.Linear(latent, widths[0] * math.prod(shape.base))),
+            glorot(nn.Linear(latent, widths[0] * math.prod(shape.base))),
             nn.Unflatten(1, (widths[0], *shape.base)),
-            *(_up(a, b, norm) for a, b in pairwise(widths)),
+            *(up(a, b, norm, bias=bias) for a, b in pairwise(widths)),
             *(normalisation(norm, widths[-1]), nn.ReLU()),
-            _glorot(nn.Conv2d(widths[-1], channels, 3, padding=1)),
+            glorot(nn.Conv2d(widths[-1], channels, 3, padding=1)),
             Output(space),
         )
 
@@ -92,14 +93,14 @@ class ResNetCritic(Critic):
         widths = shape.channels(width, max_width)
         pooling, positions = choose("pooling", pool, POOLS)
         body = nn.Sequential(
-            _first(channels, widths[0]),
+            first(channels, widths[0]),
             *(_down(a, b, norm) for a, b in pairwise(widths)),
-            _level(widths[-1], norm),
+            level(widths[-1], norm),
             nn.ReLU(),
             pooling(),
         )
         super().__init__(body, widths[-1] * positions(shape.base))
-        _glorot(self.head)
+        glorot(self.head)
 
 
 class SumPool(nn.Module):
@@ -117,48 +118,51 @@ POOLS: dict[str, tuple[Callable[[], nn.Module], Callable[[tuple[int, int]], int]
 """Poolings by name: the layer, and how many values a channel it leaves of a base."""
 
 
-def _up(before: int, after: int, norm_name: str) -> Residual:
-    """Doubles. No biases under batch normalisation: the one behind the last block takes any shift away."""
-    bias = norm_name != "batch"
+def up(before: int, after: int, norm_name: str, *, bias: bool) -> Residual:
+    """Doubles."""
     branch = nn.Sequential(
-        *(normalisation(norm_name, before), nn.ReLU(), nn.Upsample(scale_factor=2), _conv3(before, after, bias=bias)),
-        *(normalisation(norm_name, after), nn.ReLU(), _conv3(after, after, bias=bias)),
+        *(normalisation(norm_name, before), nn.ReLU(), nn.Upsample(scale_factor=2), conv3(before, after, bias=bias)),
+        *(normalisation(norm_name, after), nn.ReLU(), conv3(after, after, bias=bias)),
     )
-    return Residual(branch, nn.Sequential(nn.Upsample(scale_factor=2), _conv1(before, after, bias=bias)))
+    return Residual(branch, nn.Sequential(nn.Upsample(scale_factor=2), conv1(before, after, bias=bias)))
 
 
-def _first(channels: int, width: int) -> Residual:
+def first(channels: int, width: int) -> Residual:
     """Halves, with no activation before its first convolution: it sees the samples themselves."""
-    branch = nn.Sequential(_conv3(channels, width), nn.ReLU(), _conv3(width, width), nn.AvgPool2d(2))
-    return Residual(branch, nn.Sequential(nn.AvgPool2d(2), _conv1(channels, width)))
+    branch = nn.Sequential(conv3(channels, width), nn.ReLU(), conv3(width, width), nn.AvgPool2d(2))
+    return Residual(branch, nn.Sequential(nn.AvgPool2d(2), conv1(channels, width)))
 
 
 def _down(before: int, after: int, norm_name: str) -> Residual:
     branch = nn.Sequential(*_convolutions(before, after, norm_name), nn.AvgPool2d(2))
-    return Residual(branch, nn.Sequential(_conv1(before, after), nn.AvgPool2d(2)))
+    return Residual(branch, nn.Sequential(conv1(before, after), nn.AvgPool2d(2)))
 
 
-def _level(width: int, norm_name: str) -> Residual:
+def level(width: int, norm_name: str) -> Residual:
+    """Keeps the size."""
     return Residual(nn.Sequential(*_convolutions(width, width, norm_name)), nn.Identity())
 
 
 def _convolutions(before: int, after: int, norm_name: str) -> list[nn.Module]:
     bias = norm_name != "batch"  # batch normalisation takes any shift away
     return [
-        *(normalisation(norm_name, before), nn.ReLU(), _conv3(before, before, bias=bias)),
-        *(normalisation(norm_name, before), nn.ReLU(), _conv3(before, after)),
+        *(normalisation(norm_name, before), nn.ReLU(), conv3(before, before, bias=bias)),
+        *(normalisation(norm_name, before), nn.ReLU(), conv3(before, after)),
     ]
 
 
-def _conv3(before: int, after: int, *, bias: bool = True) -> nn.Module:
-    return _glorot(nn.Conv2d(before, after, 3, padding=1, bias=bias), gain=math.sqrt(2))
+def conv3(before: int, after: int, *, bias: bool = True) -> nn.Module:
+    """A convolution of 3 x 3 on a residual branch."""
+    return glorot(nn.Conv2d(before, after, 3, padding=1, bias=bias), gain=math.sqrt(2))
 
 
-def _conv1(before: int, after: int, *, bias: bool = True) -> nn.Module:
-    return _glorot(nn.Conv2d(before, after, 1, bias=bias))
+def conv1(before: int, after: int, *, bias: bool = True) -> nn.Module:
+    """A convolution of 1 x 1 on a shortcut."""
+    return glorot(nn.Conv2d(before, after, 1, bias=bias))
 
 
-def _glorot(layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> nn.Module:
+def glorot(layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> nn.Module:
+    """The layer, its weight Glorot uniform times `gain`, its bias 0."""
     init.xavier_uniform_(layer.weight, gain)
     if layer.bias is not None:
         init.zeros_(layer.bias)

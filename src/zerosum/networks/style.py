@@ -4,6 +4,7 @@ z -> w by `mapping`, w -> sample by `synthesis` (Karras 2019, section 2), which 
 """
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -144,24 +145,28 @@ class SkipSynthesis(nn.Module):
         size_w: dimensions of w.
         width: channels at full size, doubled at each level below.
         max_width: at most so many channels.
+        clamp: the largest magnitude of what a layer or a picture comes to; None: any.
 
     Raises:
         UserError: the space is not of images, or their size has no pyramid.
     """
 
-    def __init__(self, space: Space, *, size_w: int, width: int = 32, max_width: int = 512) -> None:
+    def __init__(
+        self, space: Space, *, size_w: int, width: int = 32, max_width: int = 512, clamp: float | None = None
+    ) -> None:
         super().__init__()
         channels, size = image_shape(space, "style", INSTEAD)
         shape = pyramid(size, "style")
         widths = widths_of(shape.levels, width, max_width)
         self.layers = 2 * (shape.levels + 1)
         self.constant = nn.Parameter(torch.randn(1, widths[0], *shape.base))
-        self.convolutions = nn.ModuleList([StyledLayer(widths[0], widths[0], size=shape.base, size_w=size_w)])
+        layer = partial(StyledLayer, size_w=size_w, clamp=clamp)
+        self.convolutions = nn.ModuleList([layer(widths[0], widths[0], size=shape.base)])
         for level, (a, b) in enumerate(pairwise(widths), start=1):
             sides = (shape.base[0] << level, shape.base[1] << level)
-            self.convolutions.append(StyledLayer(a, b, size=sides, size_w=size_w, up=True))
-            self.convolutions.append(StyledLayer(b, b, size=sides, size_w=size_w))
-        self.pictures = nn.ModuleList(StyledPicture(width, channels, size_w=size_w) for width in widths)
+            self.convolutions.append(layer(a, b, size=sides, up=True))
+            self.convolutions.append(layer(b, b, size=sides))
+        self.pictures = nn.ModuleList(StyledPicture(width, channels, size_w=size_w, clamp=clamp) for width in widths)
         self.enlarge = doubling()
 
     def forward(self, w: Tensor, draw: Draw | None = None) -> Tensor:

@@ -11,7 +11,7 @@ from zerosum.networks.equalised import EqualisedConv2d, EqualisedLinear
 from zerosum.networks.filters import Filter, halving
 from zerosum.networks.layers import image_shape
 from zerosum.networks.minibatch import MinibatchDeviation
-from zerosum.networks.modulation import ScaledLeakyReLU
+from zerosum.networks.modulation import ScaledLeakyReLU, clamped
 from zerosum.networks.progressive import INSTEAD, widths_of
 from zerosum.networks.pyramid import pyramid
 from zerosum.spaces import Space
@@ -26,13 +26,21 @@ class StyleCritic(Critic):
         max_width: at most so many channels.
         group: samples over which the minibatch deviation is taken.
         shortcuts: whether blocks are residual.
+        clamp: the largest magnitude of what a convolution comes to; None: any.
 
     Raises:
         UserError: the space is not of images, or their size has no pyramid.
     """
 
     def __init__(
-        self, space: Space, *, width: int = 32, max_width: int = 512, group: int = 4, shortcuts: bool = True
+        self,
+        space: Space,
+        *,
+        width: int = 32,
+        max_width: int = 512,
+        group: int = 4,
+        shortcuts: bool = True,
+        clamp: float | None = None,
     ) -> None:
         channels, size = image_shape(space, "style", INSTEAD)
         shape = pyramid(size, "style")
@@ -40,10 +48,10 @@ class StyleCritic(Critic):
         coarse = widths[-1]
         block = Halving if shortcuts else halving_branch
         body = nn.Sequential(
-            *(EqualisedConv2d(channels, widths[0], 1), ScaledLeakyReLU()),
-            *(block(a, b) for a, b in pairwise(widths)),
+            *(EqualisedConv2d(channels, widths[0], 1), ScaledLeakyReLU(clamp)),
+            *(block(a, b, clamp) for a, b in pairwise(widths)),
             MinibatchDeviation(group),
-            *(EqualisedConv2d(coarse + MinibatchDeviation.added, coarse, 3), ScaledLeakyReLU()),
+            *(EqualisedConv2d(coarse + MinibatchDeviation.added, coarse, 3), ScaledLeakyReLU(clamp)),
             nn.Flatten(),
             *(EqualisedLinear(coarse * math.prod(shape.base), coarse), ScaledLeakyReLU()),
         )
@@ -54,14 +62,15 @@ class StyleCritic(Critic):
 class Halving(nn.Module):
     """(branch(x) + shortcut(x)) / √2, `(n, before, h, w) -> (n, after, h / 2, w / 2)`."""
 
-    def __init__(self, before: int, after: int) -> None:
+    def __init__(self, before: int, after: int, clamp: float | None = None) -> None:
         super().__init__()
-        self.branch = halving_branch(before, after)
+        self.clamp = clamp
+        self.branch = halving_branch(before, after, clamp)
         self.shortcut = nn.Sequential(halving(), EqualisedConv2d(before, after, 1, bias=False))
 
     def forward(self, x: Tensor) -> Tensor:
         """The sum, with the variance of one of them."""
-        total: Tensor = (self.branch(x) + self.shortcut(x)) * math.sqrt(0.5)
+        total: Tensor = (self.branch(x) + clamped(self.shortcut(x), self.clamp)) * math.sqrt(0.5)
         return total
 
 
@@ -77,9 +86,9 @@ class StridedConv2d(EqualisedConv2d):
         return F.conv2d(self.smooth(input), self.scaled(), self.bias, stride=2)
 
 
-def halving_branch(before: int, after: int) -> nn.Sequential:
+def halving_branch(before: int, after: int, clamp: float | None = None) -> nn.Sequential:
     """Two convolutions, of which the second halves."""
     return nn.Sequential(
-        *(EqualisedConv2d(before, before, 3), ScaledLeakyReLU()),
-        *(StridedConv2d(before, after), ScaledLeakyReLU()),
+        *(EqualisedConv2d(before, before, 3), ScaledLeakyReLU(clamp)),
+        *(StridedConv2d(before, after), ScaledLeakyReLU(clamp)),
     )

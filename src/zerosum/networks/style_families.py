@@ -1,5 +1,6 @@
 """Generators with styles and their critics, as families: what a recipe sets is settled, space and width are not."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -10,10 +11,12 @@ from zerosum.networks.style import Mapping, SkipSynthesis, StyleGenerator
 from zerosum.networks.style_critic import StyleCritic
 from zerosum.spaces import Space
 
-Synthesis = type[SkipSynthesis] | type[GrowingSynthesis]
+Synthesis = Callable[..., SkipSynthesis | GrowingSynthesis]
 
 
-def skip_family(*, size_w: int, depth: int, group: int, shortcuts: bool) -> Family:
+def skip_family(
+    *, size_w: int, depth: int, group: int, shortcuts: bool, max_width: int = 512, clamp: float | None = None
+) -> Family:
     """StyleGAN2's: modulated convolutions against residual blocks.
 
     Args:
@@ -21,12 +24,14 @@ def skip_family(*, size_w: int, depth: int, group: int, shortcuts: bool) -> Fami
         depth: layers of the mapping network.
         group: samples over which the critic's minibatch deviation is taken.
         shortcuts: whether the critic's blocks are residual.
+        max_width: at most so many channels.
+        clamp: the largest magnitude of what convolutions come to; None: any.
     """
-    make = partial(_generator, SkipSynthesis, size_w, depth)
+    make = partial(_generator, partial(SkipSynthesis, max_width=max_width, clamp=clamp), size_w, depth)
 
     def critic(space: Space, *, width: int, norm: str) -> StyleCritic:
         assert norm == "none", "nothing may mix samples but the deviation"
-        return StyleCritic(space, width=width, group=group, shortcuts=shortcuts)
+        return StyleCritic(space, width=width, max_width=max_width, group=group, shortcuts=shortcuts, clamp=clamp)
 
     return Family(make, critic, 512, 32, "none", "none", labelled=make)
 

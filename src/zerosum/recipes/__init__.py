@@ -21,6 +21,8 @@ RECIPES: dict[str, str] = {
     "progan": "networks that grow while they learn (Karras 2018)",
     "stylegan": "styles of every layer from a mapping network (Karras 2019)",
     "stylegan2": "styles modulate convolutions, path-length regularisation (Karras 2020)",
+    "sagan": "self-attention, spectral normalisation of both networks (Zhang 2019)",
+    "biggan": "blocks told class and latent, orthogonal regularisation (Brock 2019)",
     "cyclegan": "translation between two domains without pairs (Zhu 2017)",
 }
 

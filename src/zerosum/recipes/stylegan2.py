@@ -30,6 +30,7 @@ PAPER: dict[str, Any] = {
     "penalty_every": 16,
     "path_length_weight": 2.0,
     "length_samples": 25_000_000,
+    "clamp": 256.0,
 }
 
 
@@ -49,12 +50,14 @@ PAPER: dict[str, Any] = {
 def stylegan2(
     space: Space,
     *,
-    width: Annotated[int, Opt("Channels at full size, doubled at each level below, at most 512.", 1, 4096)] = 8,
+    width: Annotated[int, Opt("Channels at full size, doubled at each level below.", 1, 4096)] = 8,
+    max_width: Annotated[int, Opt("At most so many channels at any level.", 1, 4096)] = 512,
     latent_size: Annotated[int, Opt("Dimensions of the latent z.", 1, 65536)] = 64,
     size_w: Annotated[int, Opt("Dimensions of the style w.", 1, 65536)] = 64,
     depth: Annotated[int, Opt("Layers of the mapping network.", 1, 64)] = 2,
     group: Annotated[int, Opt("Samples over which the critic's minibatch deviation is taken.", 1, 65536)] = 4,
     critic_blocks: Annotated[Literal["residual", "plain"], Opt("Of the critic.")] = "residual",
+    clamp: Annotated[float | None, Opt("Largest magnitude of what convolutions come to; none: any.", 1e-6)] = None,
     mixing: Annotated[float, Opt("Share of samples whose styles are mixed of two latents.", 0, 1)] = 0.9,
     loss: Annotated[AdversarialName, Opt("Of both players.")] = "relativistic",
     slope: Annotated[Literal["real", "both"], Opt("Samples at which it is held down: R1, or R1 and R2.")] = "both",
@@ -85,7 +88,14 @@ def stylegan2(
         penalties=[Weighted(term, of, gamma / 2, penalty_every) for term, of in penalties.items()] if gamma else [],
         judging=None if labels == "none" else labels,
         losses=styled,
-        own=skip_family(size_w=size_w, depth=depth, group=group, shortcuts=critic_blocks == "residual"),
+        own=skip_family(
+            size_w=size_w,
+            depth=depth,
+            group=group,
+            shortcuts=critic_blocks == "residual",
+            max_width=max_width,
+            clamp=clamp,
+        ),
     )
     game = within(plan.game, *images.range)
     if path_length_weight:

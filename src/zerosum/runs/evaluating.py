@@ -328,6 +328,8 @@ def own_data(
     Raises:
         UserError: it came from Python, or is other than it was; `about` says what to do.
     """
+    if "imported" in plan:
+        raise UserError(f"{run} was imported without the data that it was trained on. {about}")
     recorded = plan["data"]
     options = DataOptions(**recorded["options"])
     try:

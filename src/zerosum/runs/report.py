@@ -158,6 +158,8 @@ def _commands(state: State) -> dict[str, str]:
     """How to repeat, resume and sample; nothing where a run has parts that only its author's Python knows."""
     if not state.plan.get("resumable", True):
         return {}
+    if "imported" in state.plan:
+        return {"Draw new samples": sample_command(state.path)}
     return {
         "Train the same again": train_command(state.plan),
         "The same in Python, every option spelled out": train_call(state.plan),

@@ -223,6 +223,7 @@ def settle_again(
     Raises:
         UserError: parts that came from Python are not given again, or an option is another than the run's.
     """
+    refuse_imported(run, document)
     own, options = parted(given, OWN)
     if not document["resumable"] and recipe is None and data is None and not own:
         raise UserError(f"{run} was trained with parts made in Python; resume it from Python with the same parts.")
@@ -242,6 +243,15 @@ def settle_again(
         microbatch=training.get("microbatch"),
         progress=progress,
     )
+
+
+def refuse_imported(run: Path, document: Mapping[str, Any]) -> None:
+    """Raise a UserError for a run whose networks come from a file, which has neither data nor optimizers."""
+    if "imported" in document:
+        raise UserError(
+            f"{run} was imported from {document['imported']['file']}, which holds networks alone: it can be sampled "
+            "and explored, but there is no training to go on with."
+        )
 
 
 def refuse_changed(given: Mapping[str, Any], recorded: Mapping[str, Any]) -> None:

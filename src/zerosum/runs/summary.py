@@ -34,6 +34,7 @@ def plan_tables(plan: Plan) -> RenderableType:
     title = Text.assemble((plan["recipe"], "bold"), " on ", (data["name"], "bold"))
     return Group(
         title,
+        table("imported", flat(plan.get("imported", {}))),
         table("data", {name: value for name, value in data.items() if name not in ("name", "options") and value != []}),
         table("data options", data.get("options", {})),
         table("training", plan["training"]),
@@ -41,6 +42,11 @@ def plan_tables(plan: Plan) -> RenderableType:
         table("evaluation", evaluation(plan)),
         table("doctor", plan.get("doctor", {})),
     )
+
+
+def flat(imported: Mapping[str, Any]) -> dict[str, Any]:
+    """Where imported networks come from, a line each."""
+    return {name: value for name, value in imported.items() if name != "networks"} | dict(imported.get("networks", {}))
 
 
 def evaluation(plan: Plan) -> dict[str, Any]:
@@ -114,8 +120,9 @@ def _places(state: State) -> RenderableType:
         rows["report"] = str(state.path / "report.html")
     if state.plan.get("resumable", True):
         rows["sample"] = sample_command(state.path)
-        rows["evaluate"] = evaluate_command(state.path)
-        rows["resume"] = resume_command(state.path, state.longer)
+        if "imported" not in state.plan:  # which has neither data nor a training
+            rows["evaluate"] = evaluate_command(state.path)
+            rows["resume"] = resume_command(state.path, state.longer)
     else:
         rows["resume"] = "from Python only: the run has networks, data or a game of the user's own"
     return table("use", rows)
