@@ -74,10 +74,10 @@ TABLE = (
     Picture("infogan", "digits", "infogan", 40_000),
     Picture("sgan", "digits", "sgan", 15_000),
     Picture("progan", "digits", "progan", 16_000, {"grow_samples": 9_000, "seed": 1}),
-    Picture("stylegan", "digits", "stylegan", 8_000, {"grow_samples": 3_000, "resolution": "16", "seed": 1}),
+    Picture("stylegan", "digits", "stylegan", 20_000, {"grow_samples": 4_000, "resolution": "16", "seed": 1}),
     Picture("stylegan2", "digits", "stylegan2", 9_008, {"resolution": "16", "seed": 1}),
-    Picture("sagan", "digits", "sagan", 3_008, {"resolution": "16", "lr": 5e-4, "critic_lr": 1e-3}),
-    Picture("biggan", "digits", "biggan", 3_008, {"resolution": "16", "lr": 5e-4, "critic_lr": 1e-3}),
+    Picture("sagan", "digits", "sagan", 10_000, {"resolution": "16", "lr": 5e-4, "critic_lr": 1e-3}),
+    Picture("biggan", "digits", "biggan", 10_000, {"resolution": "16", "lr": 5e-4, "critic_lr": 1e-3}),
     Picture("cyclegan", "glyphs:sans-serif", "cyclegan", 4_000),
 )
 

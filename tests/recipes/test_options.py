@@ -49,6 +49,8 @@ IMPOSSIBLE = {
     "augment_target": ("wgan", "wgan-gp", "r3gan", "cgan", "acgan", "infogan", "progan", "stylegan", "stylegan2"),
     "unrolled": ("wgan",),
     "pac": ("cgan", "acgan", "projection", "biggan"),
+    "latent_size": ("biggan",),  # too few for its parts
+    "preset": ("sagan", "biggan"),  # they attend at heights that 16 x 16 has not
 }
 """Tricks and the recipes that cannot have them."""
 
@@ -123,6 +125,8 @@ def other(option: Option) -> Any:
         return name_of_a_preset(option)
     if option.name == "critic_steps":
         return "2, 1@1000"
+    if option.name == "attention":
+        return 8  # the only height inside networks for 16 x 16
     if option.name == "order":
         return "generator-first, simultaneous@1000"
     if get_origin(kinds[0]) is Literal:

@@ -46,8 +46,8 @@ def biggan(
     embedding: Annotated[int, Opt("Dimensions of the classes' embedding, which all blocks share.", 1, 65536)] = 32,
     attention: Annotated[int | None, Opt("Height at which positions attend; by default half the full one.", 1)] = None,
     orthogonal_weight: Annotated[float, Opt("Beta, of orthogonal regularisation.", 0, 1e6)] = 1e-4,
-    play: Play = Play(batch_size=16, length_samples=16_000, lr=2e-4, betas=(0.0, 0.999)),
-    rivalry: Rivalry = Rivalry(critic_lr=4e-4, critic_steps="2"),
+    play: Play = Play(batch_size=16, length_samples=12_000, lr=5e-4, betas=(0.0, 0.999)),
+    rivalry: Rivalry = Rivalry(critic_lr=1e-3, critic_steps="2"),
     tricks: SlopeTricks = SlopeTricks(),
 ) -> Plan:
     """Skip-z, shared embedding, orthogonal regularisation, hinge loss, two critic steps (Brock 2019)."""
