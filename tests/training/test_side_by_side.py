@@ -40,6 +40,10 @@ def assert_alike(together: Engine, alone: Engine) -> None:
     for a, b in zip(tensors_of(together.plan.game), tensors_of(alone.plan.game), strict=True):
         torch.testing.assert_close(a, b, rtol=2e-4, atol=2e-5)
     assert together.position.samples_seen == alone.position.samples_seen
+    averages, own = (engine.position.average.state() for engine in (together, alone))
+    assert averages.keys() == own.keys()
+    for name, average in averages.items():
+        torch.testing.assert_close(average, own[name], rtol=2e-4, atol=2e-5)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

@@ -25,10 +25,10 @@ from zerosum.training.tracing import (
 
 WARM_UP_SECONDS = 60.0
 """About what compiling a game takes on two cores."""
-HOPE = 0.25
-"""Share of a training's time that compiling may save: small networks win two thirds, large convolutions little."""
+SHORT_SECONDS, HOPE = 0.02, 0.25
+"""Share of the time that compiling may save where rounds are so short: small networks win two thirds."""
 GAIN = 0.1
-"""The least share of a training's time that compiling must save, by `auto`."""
+"""The least share of a training's time that compiling must save, by `auto`; of longer rounds no more is hoped for."""
 TIMED = 3
 """Moves that are timed for that decision."""
 
@@ -54,7 +54,7 @@ def settle_compiling(wanted: str, plan: Plan, table: Table, rounds: int, tell: C
         return False
     moves = {phase.name: EngineMove(table, phase, 0, 0) for phase in plan.game.phases}
     before = round_seconds(plan, moves, {name: move.compute for name, move in moves.items()})
-    if wanted == "auto" and HOPE * before * rounds < WARM_UP_SECONDS:
+    if wanted == "auto" and hope(before) * before * rounds < WARM_UP_SECONDS:
         return False
     tell(f"Compiling the losses, which takes a minute or so; the training takes {before * rounds / 60:.0f} without.")
     compiled = {name: CompiledMove(move.compute, plan.game) for name, move in moves.items()}
@@ -85,7 +85,13 @@ def worth_compiling(wanted: str, plan: Plan, table: Table, rounds: int) -> bool:
     table.controls = plan.in_force(table.controls, 0)
     moves = {phase.name: EngineMove(table, phase, 0, 0) for phase in plan.game.phases}
     plain = {name: move.compute for name, move in moves.items()}
-    return wanted == "on" or HOPE * round_seconds(plan, moves, plain) * rounds >= WARM_UP_SECONDS
+    seconds = round_seconds(plan, moves, plain)
+    return wanted == "on" or hope(seconds) * seconds * rounds >= WARM_UP_SECONDS
+
+
+def hope(seconds: float) -> float:
+    """The share of a round of so many seconds that compiling may save."""
+    return HOPE if seconds < SHORT_SECONDS else GAIN
 
 
 def round_seconds(plan: Plan, moves: Mapping[str, EngineMove], computes: Mapping[str, Compute]) -> float:
