@@ -95,3 +95,20 @@ def test_who_fails_leaves_the_others_alone(engine_of):
     alone = engine_of("gan", 2, "alone")
     alone.play()
     assert_alike(engines[2], alone)
+
+
+def test_who_decides_otherwise_is_computed_alone_without_tracing_anew(engine_of):
+    """A control that wakes a trick in one training: no graph is shared, and none is made in vain."""
+
+    def woken(place: str, seed: int) -> Engine:
+        engine = engine_of("gan", seed, place)
+        engine.position.controls["instance_noise"] = 0.1 * seed
+        return engine
+
+    engines = [woken("together", seed) for seed in SEEDS]
+    played = SideBySide(engines, code=False, tell=pytest.fail)
+    played.play()
+    assert {name: len(chorus.ways) for name, chorus in played.choruses.items()} == {"D": 1, "G": 1}
+    alone = woken("alone", 2)
+    alone.play()
+    assert_alike(engines[2], alone)

@@ -10,13 +10,14 @@ from zerosum.processes import is_first_process
 from zerosum.runs.directory import new_run_directory
 from zerosum.runs.playing import Training, note_failure, write_first_plan
 from zerosum.runs.report import write_report
-from zerosum.runs.setup import Setup
+from zerosum.runs.setup import OWN, Setup
 from zerosum.training.compiling import worth_compiling
 from zerosum.training.devices import threads
 from zerosum.training.progress import follow
 from zerosum.training.side_by_side import SideBySide
 
 MOST = 1024
+"""Seeds at once; more were likely meant for --seed."""
 
 
 def seeded(setup: Setup, seeds: int) -> list[Setup]:
@@ -31,7 +32,7 @@ def seeded(setup: Setup, seeds: int) -> list[Setup]:
         raise UserError("Seeds are trained side by side on one device; leave --devices away.")
     if setup.microbatch is not None:
         raise UserError("Seeds are trained side by side with whole batches; leave --microbatch away.")
-    if {"generator", "critic"} & set(setup.given):
+    if {*OWN} & {*setup.given}:
         raise UserError("Networks of your own would be shared by all seeds; give a recipe that makes them.")
     return [replace(setup, seed=setup.seed + place) for place in range(seeds)]
 

@@ -130,17 +130,17 @@ class Chorus:
     def way(self, moves: Sequence[EngineMove], dealt: Dealt, controls: Sequence[Controls]) -> Rows | None:
         """How it is computed with such controls; None: one by one."""
         for forks, rows in self.ways:
-            if all(fork.test(one[fork.control]) == fork.outcome for fork in forks for one in controls):
-                return rows
-        if self.refused is None:
-            forks = []
-            try:
-                self.ways.append((forks, self._rows(moves[0], dealt, controls, forks)))
-            except NotCompilableError as error:
-                self.refused = str(error)
-            else:
-                return self.way(moves, dealt, controls) if alike(forks, controls) else None
-        return None
+            if alike(forks, controls[:1]):  # who decides otherwise than the first cannot share its graph
+                return rows if alike(forks, controls) else None
+        if self.refused is not None:
+            return None
+        forks = []
+        try:
+            self.ways.append((forks, self._rows(moves[0], dealt, controls, forks)))
+        except NotCompilableError as error:
+            self.refused = str(error)
+            return None
+        return self.way(moves, dealt, controls)
 
     def _rows(self, move: EngineMove, dealt: Dealt, controls: Sequence[Controls], forks: list[Fork]) -> Rows:
         def anew() -> Dealt:
