@@ -5,7 +5,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from zerosum.data.decode import SUFFIXES, decode
@@ -56,6 +56,8 @@ def read(path: Path, space: Images, fit: FitName) -> Tensor:
     try:
         with path.open("rb") as file:
             levels = decode(file)
+    except UnidentifiedImageError as error:
+        raise UserError(f"{path} cannot be read as a picture: it is of no known kind.") from error
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f"{path} cannot be read as a picture: {error}.") from error
     channels, height, width = space.shape
