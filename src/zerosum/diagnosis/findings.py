@@ -138,7 +138,7 @@ CATALOGUE: Mapping[str, Kind] = {
     "partial": kind(
         "partial mode collapse",
         "serious",
-        "The samples are varied, but whole neighbourhoods of the data have none.",
+        "The samples are varied, but whole neighbourhoods of the data have none, and get none.",
         ("the critic judges samples one by one and does not see what is missing", "a critic too weak to see details"),
         (RELATIVISTIC, PENALTY, ("more critic steps: --critic-steps", "Arjovsky 2017, arXiv 1701.07875")),
     ),
