@@ -42,6 +42,7 @@ FAULTS = {
     "blind": [{"signal/auc": v} | AWAY for v in (0.9, 0.7, 0.5)],
     "vanishing": [{"G/grad_norm": v} for v in (1e-2, 1e-5, 1e-12)],
     "diverging": [{"signal/score_real": v, "signal/score_fake": -v} for v in (1e1, 1e3, 1e9)],
+    "exploding": [{"D/grad_norm": v} for v in (1e2, 1e4, 1e9)],
     "oscillating": [AWAY | {"signal/drift": v, "signal/coverage": 0.1} for v in (0.2, 0.6, 1.5)],
     "relapse": [{"signal/distance": v} for v in (0.1, 0.4, 1.0)],
     "stagnation": [{"update/G": v} for v in (1e-4, 1e-7, 0.0)],

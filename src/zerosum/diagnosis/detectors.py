@@ -19,6 +19,7 @@ from zerosum.diagnosis.course import DROP, LEAP, Column, Course, settled
 from zerosum.diagnosis.findings import Finding
 
 UPDATE = "update/"
+GRADIENT = "/grad_norm"
 GRACE = 0.1
 """Share of the training in which samples need not be good yet."""
 WINDOW = 5
@@ -128,6 +129,18 @@ def diverging(course: Course) -> Column:
     return np.log10(np.maximum(sizes, 1e-30))
 
 
+def exploding(course: Course) -> Column:
+    """Orders of magnitude that a player's gradient is longer than it typically was."""
+    players = [course[name] for name in course.columns if name.endswith(GRADIENT)]
+    return np.max([beyond_usual(norms) for norms in players], axis=0) if players else course[GRADIENT]
+
+
+def beyond_usual(norms: Column) -> Column:
+    """Orders of magnitude over the median of the earlier half of all until then, in which it had not exploded yet."""
+    usual = settled(norms, len(norms))[np.arange(len(norms)) // 2]
+    return np.log10(np.maximum(norms, 1e-30)) - np.log10(np.maximum(usual, 1e-30))
+
+
 def oscillating(course: Course) -> Column:
     """Samples of the same latents go round, and many real ones have none near them."""
     return course.signal("drift") * (1 - course.signal("coverage"))
@@ -169,6 +182,12 @@ DETECTORS: Mapping[str, Detector] = {
     "vanishing": Detector("vanishing", vanishing, ("G/grad_norm",), grace=0.02, label="−log10 of G’s gradient norm"),
     "diverging": Detector(
         "diverging", diverging, ("signal/score_real", "signal/score_fake"), grace=0, label="log10 of the larger score"
+    ),
+    "exploding": Detector(
+        "diverging",
+        exploding,
+        ("D/grad_norm", "G/grad_norm"),
+        label="log10 of a gradient's norm over its earlier median",
     ),
     "oscillating": Detector(
         "oscillating", oscillating, ("signal/drift", "signal/coverage"), label="drift × (1 − coverage)"
