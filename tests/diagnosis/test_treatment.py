@@ -22,7 +22,7 @@ from zerosum.training.plan import Plan
 
 EVERY = 10
 CONTROLS = {"D/lr_scale": 1.0, "G/lr_scale": 1.0, "D/repeats": 1.0, "r1": 0.5, "augment": 0.0, "instance_noise": 0.0}
-CONTROLS |= {"D/clip": 0.0, "G/clip": 0.0}
+CONTROLS |= {"D/clip": 0.0, "G/clip": 0.0, "ema_half_life_samples": 50.0}
 FRESH = {"data": "ring", "precision": "float32", "device": "cpu", "progress": False, "evaluate": "off"}
 EVERY_64 = {"report_every_samples": 64, "snapshot_every_samples": 640, "checkpoint_every_samples": 320}
 

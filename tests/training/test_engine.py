@@ -165,6 +165,29 @@ def test_gradients_are_as_long_as_the_control_allows(limit, make_engine, make_pl
     assert length == pytest.approx(min(limit, own) if limit else own, rel=1e-4)
 
 
+@pytest.mark.parametrize("half_life", [0.0, 8.0, 1e9])
+def test_averages_have_the_half_life_that_their_control_says(half_life, make_engine, make_plan):
+    engine = make_engine(make_plan(ema_rampup=1e9))
+    mean = next(iter(engine.position.average.networks["G"].parameters()))
+    live = next(iter(engine.plan.game.networks["G"].parameters()))
+    before = mean.clone()
+    engine.position.controls["ema_half_life_samples"] = half_life
+    engine.round()
+    beta = 0.5 ** (engine.plan.batch_size / half_life) if half_life else 0.0
+    torch.testing.assert_close(mean, beta * before + (1 - beta) * live)
+
+
+def test_controls_that_a_checkpoint_does_not_have_yet_stay_as_they_are(make_engine, make_plan):
+    engine = make_engine(make_plan(length_samples=24))
+    del engine.position.controls["G/clip"]
+    engine.position.controls["D/lr_scale"] = 0.5
+    engine.play()
+    again = make_engine(make_plan(length_samples=48))
+    again.resume()
+    assert again.position.controls["G/clip"] == 0.0
+    assert again.position.controls["D/lr_scale"] == 0.5
+
+
 def test_a_learning_rate_of_nothing_changes_nothing(make_engine, make_plan):
     engine = make_engine(make_plan(learning_rate=lambda samples_seen: 0.0))
     before = {n: p.detach().clone() for n, p in engine.plan.game.networks["G"].named_parameters()}
@@ -247,6 +270,7 @@ def test_a_report_has_means_controls_and_rates(make_engine, make_plan, make_game
         assert line[name] == pytest.approx(sum(values[name]) / 3)
     settings = {"control/D/lr_scale": 1.0, "control/G/lr_scale": 1.0, "control/r1": 0.5}
     settings |= {"control/D/clip": 0.0, "control/G/clip": 0.0}
+    settings |= {"control/ema_half_life_samples": engine.plan.ema_half_life_samples}
     settings |= {"learning_rate/D": 1e-3, "learning_rate/G": 1e-3}
     assert {name: value for name, value in line.items() if name in settings} == settings
     assert line.keys() == terms | settings.keys() | {"samples_seen", *TIMES}

@@ -17,6 +17,7 @@ from zerosum.games import Controls
 LR_SCALE = "/lr_scale"
 REPEATS = "/repeats"
 CLIP = "/clip"
+HALF_LIFE = "ema_half_life_samples"
 LONG = 3.0
 """How many times its typical length a gradient must have to be clipped to that."""
 BRISK = 0.025
@@ -118,6 +119,9 @@ CLIPPED = Remedy("gradients no longer than they typically were", "Pascanu 2013, 
 PENALISED = Remedy("four times the penalty", "Mescheder 2018, arXiv 1801.04406", times(4, *PENALTIES))
 NOISE = Remedy("noise on what the critic sees", "Sønderby 2016, arXiv 1610.04490", at_least(0.1, "instance_noise"))
 SMOOTHED = Remedy("smoothed labels", "Salimans 2016, arXiv 1606.03498", at_least(0.1, "label_smoothing"))
+AVERAGED = Remedy(
+    "four times the half-life of the averaged generator", "Yazici 2019, arXiv 1806.04498", times(4, HALF_LIFE)
+)
 SEEKING = Remedy("a mode-seeking term", "Mao 2019, arXiv 1903.05628", at_least(1.0, "mode_seeking"))
 AUGMENTED = Remedy("augmentation of what the critic sees", "Karras 2020, arXiv 2006.06676", more_augmentation)
 
@@ -127,7 +131,7 @@ REMEDIES: Mapping[str, tuple[Remedy, ...]] = {
     "strong": (STEADIER, SLOWER_CRITIC, SMOOTHED, NOISE),
     "blind": (STEADIER, SLOWER_GENERATOR, MORE_STEPS),
     "diverging": (STEADIER, CLIPPED, PENALISED, SLOWER),
-    "oscillating": (STEADIER, SLOWER, PENALISED),
+    "oscillating": (STEADIER, SLOWER, PENALISED, AVERAGED),
     "overfitting": (AUGMENTED, PENALISED),
 }
 """By kind of finding, the mildest first. Kinds that are missing have no remedy while the training goes on."""

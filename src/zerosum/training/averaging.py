@@ -13,9 +13,9 @@ class Average:
     """Averages of a game's averaged networks.
 
     Weights follow w' <- beta w' + (1 - beta) w with beta = (1/2) ^ (batch / half-life); the half-life is ramped up
-    with the samples seen (Karras 2020, `ema_rampup`). Other floating-point buffers are copied; BatchNorm statistics
-    are of no use in an average and are taken anew before sampling (`zerosum.training.sampling`). With a half-life of 0
-    there are no averages.
+    with the samples seen (Karras 2020, `ema_rampup`), and may be set from round to round. Other floating-point buffers
+    are copied; BatchNorm statistics are of no use in an average and are taken anew before sampling
+    (`zerosum.training.sampling`). With a half-life of 0 there are no averages.
     """
 
     def __init__(self, game: Game, half_life_samples: float, rampup: float) -> None:

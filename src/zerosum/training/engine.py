@@ -28,7 +28,7 @@ from zerosum.training.memory import Memory
 from zerosum.training.moves import EngineMove, Table
 from zerosum.training.observers import GoBack, KeepAsBest, Observer, Report, Request, SetControl, State, Stop
 from zerosum.training.plan import Plan
-from zerosum.training.position import Position
+from zerosum.training.position import HALF_LIFE, Position
 from zerosum.training.sampling import Requests, chunks, ready
 from zerosum.training.snapshots import Snapshots, real_picture
 from zerosum.training.tally import Bad
@@ -165,6 +165,7 @@ class Engine:
         index = position.samples_seen // plan.batch_size
         for name, mover in position.movers.items():
             mover.set_rate(plan.learning_rate(position.samples_seen) * position.controls[f"{name}/lr_scale"])
+        position.average.half_life_samples = position.controls[HALF_LIFE]
         self.table.measuring = due(plan.report_every_samples, position.samples_seen + plan.batch_size, plan.batch_size)
         self.table.controls = plan.in_force(position.controls, position.samples_seen)
         return [

@@ -21,6 +21,8 @@ from zerosum.training.tally import Tally
 
 OF_PLAYERS = {"lr_scale": 1.0, "clip": 0.0}
 """Controls of every player: what its learning rate is multiplied by; how long its gradient may be, 0: any length."""
+HALF_LIFE = "ema_half_life_samples"
+"""The control of the averages."""
 
 
 class Position:
@@ -41,7 +43,7 @@ class Position:
         self.lookahead = Lookahead(plan.lookahead, weights)
         self.average = Average(self.game, plan.ema_half_life_samples, plan.ema_rampup)
         own = {f"{name}/{control}": value for name in self.game.players for control, value in OF_PLAYERS.items()}
-        self.controls = own | self.game.controls
+        self.controls = {HALF_LIFE: plan.ema_half_life_samples} | own | self.game.controls
         self.tally = Tally()
         self.pieces = Pieces()
         self.samples_seen = 0
@@ -88,7 +90,6 @@ class Position:
         self.samples_seen, self.seconds, self.best = state["samples_seen"], state["seconds"], state["best"]
         self.values = state["values"]
         self.pieces.size = state.get("microbatch")
-        self.controls.clear()
         self.controls.update(state["controls"])
         self.tally.restore(state["tally"], part(training, "tally/"))
 
