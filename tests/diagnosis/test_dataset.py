@@ -16,7 +16,7 @@ from zerosum.diagnosis.content import effective_number
 from zerosum.diagnosis.dataset import Examination, examine
 from zerosum.diagnosis.duplicates import is_in
 from zerosum.diagnosis.glance import domains, glance, hashed
-from zerosum.diagnosis.labels import K, against_all, others
+from zerosum.diagnosis.labels import K, against_all, contradicted, others
 from zerosum.draw import Draw
 from zerosum.errors import UserError
 from zerosum.spaces import Images
@@ -122,6 +122,26 @@ def test_shuffled_labels_of_some_samples_are_found_and_named():
     assert [finding.kind for finding in seen.findings] == ["label noise"]
     named = next(figure for figure in seen.figures if "contradict" in figure.name).samples
     assert np.mean([wrong[int(place)] != labels[int(place)] for place in named]) > 0.9
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5])
+def test_wrong_labels_are_found_however_many_they_are(share):
+    values, labels = digits()
+    rows = random().choice(len(labels), int(share * len(labels)), replace=False)
+    wrong = labels.copy()
+    wrong[rows] = labels[random().permutation(rows)]
+    assert found(made(values, wrong)).keys() == {"label noise"}
+
+
+@pytest.mark.parametrize("classes", [2, 3, 10])
+@pytest.mark.parametrize("distance", [0.5, 1.0, 2.0, 3.0, 5.0])
+def test_classes_that_overlap_in_many_dimensions_are_no_noise(classes, distance):
+    """Normal distributions so many deviations apart, each in a direction of its own."""
+    labels = np.arange(2000) % classes
+    centres = np.eye(20)[labels] * distance / np.sqrt(2)
+    points = (random().normal(size=(2000, 20)) + centres).astype(np.float32)
+    figure = contradicted(torch.from_numpy(labels), others(torch.from_numpy(points)))
+    assert figure.finding is None
 
 
 def test_labels_in_another_order_are_found():

@@ -2,13 +2,16 @@
 
 Random mistakes among labels and classes that overlap everywhere to the same degree are one and the same thing, so no
 test tells them apart. What does tell is where samples disagree with their neighbours: classes overlap along their
-borders, where neighbourhoods are mixed; mistakes stand alone in neighbourhoods that are otherwise of one mind.
+borders, where neighbourhoods are mixed; mistakes stand alone in neighbourhoods that are otherwise of one mind. Where
+mistakes are many, no neighbourhood is; but in samples of many values most labels still tell its class, neighbours are
+of one mind about that, and what contradicts it lies evenly everywhere, with no other class nearby.
 """
 
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from zerosum.diagnosis.figure import Figure, Names, judged, named
 from zerosum.diagnosis.glance import Glance
@@ -22,6 +25,13 @@ OF_ONE_MIND = 8
 MOST_DOUBTFUL = 0.035
 """Sound labels of digits and glyphs: up to 0.0014; of normal distributions, at whatever distance: up to 0.030; with
 30 % of them shuffled: 0.10 (digits), 0.04 to 0.06 (glyphs, 62 classes)."""
+FEW_VALUES = 10
+"""Samples of fewer values may have classes that overlap everywhere."""
+SETTLED, MOST_UNEVEN = 0.35, 1.2
+"""Share of samples about whose class neighbourhoods are of one mind, and how often neighbours have the label of one
+that contradicts, over what is usual there. Sound: digits 8.8, normal distributions in 20 dimensions, where they are
+settled at all, above 1.4; with a tenth to seven tenths of the labels shuffled: digits 0.7 to 0.8, normal distributions
+up to 1.13."""
 ORDERS, LEAST_DEVIATIONS = 20, 4.0
 """Random orders of the labels that tell what chance does; by how many deviations neighbours must agree beyond it."""
 LARGEST_RATIO, LARGEST_SHARE = 9.0, 0.5
@@ -85,7 +95,7 @@ def doubts(seen: Glance, names: Names) -> Iterator[Figure]:
     near = others(seen.features)
     doubtful = against_all(seen.labels, seen.labels[near])
     value = float(doubtful.double().mean())
-    yield judged(
+    alone = judged(
         "share of labels that all neighbours contradict",
         value,
         seen.n,
@@ -95,6 +105,9 @@ def doubts(seen: Glance, names: Names) -> Iterator[Figure]:
         samples=named(seen.positions[doubtful], names),
         confidence=value / (value + MOST_DOUBTFUL),
     )
+    yield alone
+    if alone.finding is None and seen.features.shape[1] >= FEW_VALUES:
+        yield contradicted(seen.labels, near)
     yield agreement(seen.labels, near)
 
 
@@ -116,6 +129,39 @@ def against_all(own: Tensor, around: Tensor) -> Tensor:
     usual = around.mode(dim=1).values[:, None]
     alone = (around != own[:, None]).all(1) & ((around == usual).sum(1) >= OF_ONE_MIND)
     return alone & (own.bincount()[own] > K)
+
+
+def contradicted(own: Tensor, near: Tensor) -> Figure:
+    """Share of labels that contradict the class of their neighbourhood; a finding where they do so evenly everywhere.
+
+    Args:
+        own: labels `(n,)`.
+        near: the neighbours of each, `(n, K)`.
+    """
+    votes = functional.one_hot(own[near], int(own.amax()) + 1).sum(1).double() / K
+    usual = votes.argmax(1)
+    settled = (usual[near] == usual[:, None]).sum(1) > OF_ONE_MIND
+    wrong = settled & (own != usual)
+    value = float(wrong.double().mean())
+    name = "share of labels that contradict their neighbourhood's"
+    if float(settled.double().mean()) < SETTLED or uneven(own, usual, votes, settled, wrong) > MOST_UNEVEN:
+        return Figure(name=name, value=value, n=len(own))
+    detail = f"{int(wrong.sum())} of {int(settled.sum())} samples contradict most around them, everywhere alike"
+    confidence = value / (value + MOST_DOUBTFUL)
+    return judged(name, value, len(own), "label noise", most=MOST_DOUBTFUL, detail=detail, confidence=confidence)
+
+
+def uneven(own: Tensor, usual: Tensor, votes: Tensor, settled: Tensor, wrong: Tensor) -> float:
+    """How often neighbours of a label that contradicts have it too, over how often others' do that are usually alike.
+
+    Mistakes do not gather; classes that reach into another one do. Infinite where nothing contradicts.
+    """
+    classes = votes.shape[1]
+    of_usual = torch.zeros(classes, classes, dtype=votes.dtype).index_add_(0, usual[settled], votes[settled])
+    of_usual /= usual[settled].bincount(minlength=classes).clamp_min(1)[:, None]
+    together = float(votes[wrong, own[wrong]].sum())
+    by_chance = float(of_usual[usual[wrong], own[wrong]].sum())
+    return together / by_chance if by_chance else float("inf")
 
 
 def agreement(numbers: Tensor, near: Tensor) -> Figure:
