@@ -2,8 +2,9 @@
 
 A training counts as cured when the Fréchet distance of its samples and their coverage of held-out data are within 1.2
 times, or two standard deviations, of those of trainings of the same recipe on the same data that nothing was done to.
-Where those cover less than a tenth of the data, they are no measure of health, and trainings of `r3gan` stand for them.
-Its attempts together see at most a quarter more samples than those.
+Where those cover less than a tenth of the data, they are no measure of health, and what `r3gan` makes of as many
+samples stands for them; where that covers no more, nothing is measured. The attempts of a training together see at most
+a quarter more samples than those.
 """
 
 import json
@@ -29,7 +30,7 @@ class End:
 
     Attributes:
         kind, recipe, data: what was played.
-        treated: whether the doctor treated it.
+        mode: `watch`; `treat`, where the doctor treated it; `stand in`, where `r3gan` was played in its place.
         seed: its seed.
         fd: Fréchet distance of its samples; infinite where there was nothing to judge.
         coverage: of held-out data, in [0, 1].
@@ -40,12 +41,17 @@ class End:
     kind: str
     recipe: str
     data: str
-    treated: bool
+    mode: str
     seed: int
     fd: float
     coverage: float
     share: float
     acts: tuple[str, ...]
+
+    @property
+    def treated(self) -> bool:
+        """Whether the doctor treated it."""
+        return self.mode == "treat"
 
     @property
     def ward(self) -> tuple[str, str]:
@@ -65,7 +71,7 @@ def ends() -> Iterator[End]:
                 kind=case.options["kind"],
                 recipe=case.options["recipe"],
                 data=case.options["data"],
-                treated=case.options["mode"] == "treat",
+                mode=case.options["mode"],
                 seed=seed,
                 fd=number(figures.get("judged fd"), math.inf),
                 coverage=number(figures.get("judged coverage"), 0.0),
@@ -107,20 +113,32 @@ def near(value: float, healthy: Sequence[float], lower: bool) -> bool:
 
 def healthy_wards(everyone: Sequence[End]) -> dict[tuple[str, str], list[End]]:
     """What treated trainings are held against, by recipe and data."""
+    own, others = (by_ward(everyone, mode) for mode in ("watch", "stand in"))
+    found = {ward: others.get(ward, ends) if covering(ends) < LEAST else ends for ward, ends in own.items()}
+    return {ward: ends for ward, ends in found.items() if covering(ends) >= LEAST}
+
+
+def covering(ends: Sequence[End]) -> float:
+    """How much of the data they cover."""
+    return fmean(end.coverage for end in ends)
+
+
+def by_ward(everyone: Sequence[End], mode: str) -> dict[tuple[str, str], list[End]]:
+    """Trainings that nothing was done to, by recipe and data."""
     wards: dict[tuple[str, str], list[End]] = {}
     for end in everyone:
-        if end.kind == "healthy" and not end.treated:
+        if end.kind == "healthy" and end.mode == mode:
             wards.setdefault(end.ward, []).append(end)
-    well = {ward for ward, ends in wards.items() if fmean(end.coverage for end in ends) >= LEAST}
-    return {ward: ends if ward in well else wards.get(("r3gan", ward[1]), ends) for ward, ends in wards.items()}
+    return wards
 
 
 def section(everyone: Sequence[End]) -> list[str]:
     """The part of the clinic's page."""
     wards = healthy_wards(everyone)
-    untreated = {(e.kind, *e.ward, e.seed): e for e in everyone if not e.treated}
+    untreated = {(e.kind, *e.ward, e.seed): e for e in everyone if e.mode == "watch"}
     treated = [e for e in everyone if e.treated and e.ward in wards]
     ill = [e for e in treated if e.kind != "healthy"]
+    apart = sorted({f"{e.kind} {e.recipe} {e.data}" for e in everyone if e.treated and e.ward not in wards})
     count = Counter(e.kind for e in ill)
     well = Counter(e.kind for e in ill if cured(e, wards[e.ward]))
     before = [untreated[e.kind, *e.ward, e.seed] for e in ill if (e.kind, *e.ward, e.seed) in untreated]
@@ -133,13 +151,18 @@ def section(everyone: Sequence[End]) -> list[str]:
         "Trainings of curable kinds with `--doctor treat`, judged at the end by the Fréchet distance and by coverage "
         "of held-out data, which the doctor does not see: cured, that is "
         f"within {FACTOR} times or {DEVIATIONS:g} standard deviations "
-        "of trainings that nothing was done to (of `r3gan`, where those fail by themselves): "
+        "of trainings that nothing was done to (of `r3gan` with as many samples, where those fail by themselves): "
         f"{sum(well.values())} of {len(ill)} ({good} of {len(before)} when left alone); "
         f"most of the trainings of a kind: {kinds} of {len(count)} kinds.",
         "",
         "| done | training | seed | healthy fd, coverage | left alone | treated | samples | cured | what was done |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
         *(row(e, wards[e.ward], untreated.get((e.kind, *e.ward, e.seed))) for e in treated),
+        *(
+            ["", f"Too short for any recipe to cover a tenth of the data, and not counted: {', '.join(apart)}."]
+            if apart
+            else []
+        ),
     ]
 
 

@@ -15,6 +15,7 @@ import zerosum
 from points import SAMPLES, TRIAL_LENGTH
 from records import Case, Measured, Target, run
 from zerosum.data import density
+from zerosum.diagnosis.treatment import ENTRY, acts_of, given_up
 from zerosum.metrics.core import Modes
 from zerosum.metrics.modes import coverage
 from zerosum.training.journal import read_lines
@@ -38,7 +39,9 @@ def measure(seed: int, trial: bool, *, data: str, way: str) -> Measured:
         )
         seconds = time.perf_counter() - began
         attempts = [*sorted((path / "attempts").glob("*")), path]
-        seen = [int(lines[-1]["samples_seen"]) for one in attempts if (lines := read_lines(one / "log.jsonl"))]
+        logs = [lines for one in attempts if (lines := read_lines(one / "log.jsonl"))]
+        seen = [int(lines[-1]["samples_seen"]) for lines in logs]
+        seen += [given_up(acts_of([line for line in lines if ENTRY in line])) for lines in logs]
         samples = played.samples(SAMPLES[data], seed=seed)
     mixture = density(data)
     assert mixture.modes is not None

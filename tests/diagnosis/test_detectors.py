@@ -23,7 +23,7 @@ HEALTHY = {
     "signal/distance": 0.01,
     "signal/away": 0.05,
     "signal/drift": 0.05,
-    "signal/copies": 0.0,
+    "signal/memorised": 0.0,
     "signal/dead": 0.0,
     "signal/outside": 0.0,
     "G/grad_norm": 1.0,
@@ -47,7 +47,7 @@ FAULTS = {
     "relapse": [{"signal/distance": v} for v in (0.1, 0.4, 1.0)],
     "stagnation": [{"update/G": v} for v in (1e-4, 1e-7, 0.0)],
     "overfitting": [{"signal/auc_held_out": v} for v in (0.55, 0.7, 1.0)],
-    "memorising": [{"signal/copies": v} for v in (0.1, 0.5, 1.0)],
+    "memorising": [{"signal/memorised": v} for v in (0.1, 0.5, 1.0)],
     "dead": [{"signal/dead": v} for v in (0.2, 0.8, 1.0)],
     "range": [{"signal/outside": v} for v in (0.001, 0.1, 0.9)],
 }
@@ -159,7 +159,7 @@ def test_samples_need_not_be_good_in_the_grace_period():
 
 
 def test_findings_come_in_the_order_in_which_they_began():
-    dead, copies = {"signal/dead": 1.0}, {"signal/copies": 1.0}
+    dead, copies = {"signal/dead": 1.0}, {"signal/memorised": 1.0}
     found = find(course(*[{}] * 5, *[dead] * 5, *[dead | copies] * 10))
     assert [finding.began for finding in found] == sorted(finding.began for finding in found)
     assert kinds(found) == ["dead", "memorising"]

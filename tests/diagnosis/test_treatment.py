@@ -13,11 +13,22 @@ import zerosum
 from zerosum.diagnosis.course import Course
 from zerosum.diagnosis.findings import CATALOGUE, Finding
 from zerosum.diagnosis.remedies import BRISK, NON_LEAKING, REMEDIES, STEADY
-from zerosum.diagnosis.treatment import ACTS, ENTRY, MENDABLE, OF_DATA, TRIAL, Treatment, cause, length_again
+from zerosum.diagnosis.treatment import (
+    ACTS,
+    ENTRY,
+    MENDABLE,
+    OF_DATA,
+    TRIAL,
+    Treatment,
+    acts_of,
+    cause,
+    given_up,
+    length_again,
+)
 from zerosum.recipes.gan import gan
 from zerosum.recipes.groups import Play
 from zerosum.spaces import Space
-from zerosum.training.observers import Report, SetControl, State, Stop
+from zerosum.training.observers import GoBack, Report, SetControl, State, Stop
 from zerosum.training.plan import Plan
 
 EVERY = 10
@@ -27,8 +38,8 @@ FRESH = {"data": "ring", "precision": "float32", "device": "cpu", "progress": Fa
 EVERY_64 = {"report_every_samples": 64, "snapshot_every_samples": 640, "checkpoint_every_samples": 320}
 
 
-def state(samples_seen: int, length: int = 1000, controls=CONTROLS, best=None) -> State:
-    return State(samples_seen, length, {}, None, None, None, None, None, controls=controls, best=best)  # type: ignore[arg-type]
+def state(samples_seen: int, length: int = 1000, controls=CONTROLS, **more) -> State:
+    return State(samples_seen, length, {}, None, None, None, None, None, controls=controls, **more)  # type: ignore[arg-type]
 
 
 def course(**columns: list[float]) -> Course:
@@ -110,6 +121,40 @@ def test_what_does_not_yield_begins_again_where_samples_are_left():
     assert isinstance(again.requests[-1], Stop)
     late = treat(state(800), CALM, found, lines(first, 700))
     assert "begin again" not in kinds(late)
+
+
+def test_what_was_healthy_goes_back_once_to_before_its_finding():
+    treat = Treatment(every_samples=EVERY, spare_samples=250)
+    found = [Finding(kind="oscillating", began=750)]
+    act = treat(state(820, checkpoints=(600, 700, 800)), CALM, found, lines(halved_rates(), 760))
+    *_, back, control = act.requests
+    assert isinstance(back, GoBack)
+    assert back.samples_seen == 700
+    assert control == SetControl("r1", 2.0)  # what was tried in the time that is given up is not tried again
+    assert back.note[ENTRY]["given_up"] == 120
+    log = [{"samples_seen": 700, **json.loads(json.dumps(back.note))}]
+    assert [entry["remedy"] for entry in acts_of(log)] == ["half the learning rates", "four times the penalty"]
+    assert given_up(acts_of(log)) == 120
+    later = treat(state(800, checkpoints=(700, 800)), CALM, found, log)
+    assert not any(isinstance(request, GoBack) for request in later.requests)
+
+
+@pytest.mark.parametrize(
+    ("began", "seen", "checkpoints", "spare"),
+    [(150, 190, (100,), 250), (350, 420, (360, 400), 250), (350, 620, (300,), 250), (350, 420, (300,), None)],
+    ids=["healthy only for a while", "no such checkpoint", "too dear", "nothing to spare"],
+)
+def test_where_going_back_is_not_worth_while_the_control_is_turned_here(began, seen, checkpoints, spare):
+    treat = Treatment(every_samples=EVERY, spare_samples=spare)
+    act = treat(state(seen, checkpoints=checkpoints), CALM, [Finding(kind="oscillating", began=began)], [])
+    assert kinds(act) == ["set"]
+
+
+def halved_rates():
+    """The first act about an oscillation, which did not help."""
+    return Treatment(every_samples=EVERY, spare_samples=None)(
+        state(760), CALM, [Finding(kind="oscillating", began=755)], []
+    )
 
 
 @pytest.mark.parametrize("kind", ["vanishing", "dead", "stagnation"])

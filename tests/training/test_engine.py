@@ -442,6 +442,18 @@ def test_going_back_plays_once_more_from_an_earlier_checkpoint(make_engine, make
     assert saved(returned) == saved(plain)
 
 
+def test_what_belongs_to_going_back_is_told_with_it(make_engine, make_plan):
+    why = {"note": "doctor: half the rate", "treatment": {"act": "set"}}
+    engine = make_engine(make_plan(checkpoint_every_samples=32), observers=[asking(112, GoBack(80, why))])
+    engine.play()
+    told = {
+        "samples_seen": 64,
+        "note": "went back from 112 samples; doctor: half the rate",
+        "treatment": {"act": "set"},
+    }
+    assert told in log(engine)
+
+
 def test_controls_set_on_going_back_hold_and_what_was_given_up_is_gone(make_engine, make_plan):
     visits = []
 

@@ -153,8 +153,8 @@ def relapse(course: Course) -> Column:
 
 
 def memorising(course: Course) -> Column:
-    """Samples near real ones are copies of training samples more often than chance has it."""
-    return course.signal("copies") * course.signal("precision")
+    """Samples are copies of training samples."""
+    return course.signal("memorised")
 
 
 def stagnation(course: Course) -> Column:
@@ -199,7 +199,7 @@ DETECTORS: Mapping[str, Detector] = {
     "overfitting": Detector(
         "overfitting", lambda course: course.signal("auc_held_out"), ("signal/auc_held_out",), label="auc held out"
     ),
-    "memorising": Detector("memorising", memorising, ("signal/copies", "signal/precision"), label="copies × precision"),
+    "memorising": Detector("memorising", memorising, ("signal/memorised",), label="memorised"),
     "dead": Detector("dead", lambda course: course.signal("dead"), ("signal/dead",), grace=0, label="dead"),
     "starved": Detector(
         "starved", lambda course: course["waiting"], ("waiting", "samples_per_second"), grace=0.02, label="waiting"

@@ -8,6 +8,7 @@ is over can be read again (`zerosum diagnose`).
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from zerosum.diagnosis.beforehand import of_data
 from zerosum.diagnosis.course import Course, course_of
 from zerosum.diagnosis.detectors import GRACE, HOLD, find, present
 from zerosum.diagnosis.findings import Finding
+from zerosum.diagnosis.memory import memory_of
 from zerosum.diagnosis.probe import probe
 from zerosum.diagnosis.treatment import Act, Treatment
 from zerosum.training.engine import due
@@ -25,10 +27,10 @@ PREFIX = "finding/"
 """Of a finding's confidence in the log."""
 MOMENTS = 50
 """Probes in a training, where it is long enough."""
-ROUNDS = 80
-"""Rounds between two probes at least: one costs about as much as two large rounds …"""
-SAMPLES_APART = 10_000
-"""… and in small ones as a few hundred samples."""
+ROUNDS = 50
+"""Rounds between two probes at least: one costs about as much as a large round …"""
+SAMPLES_APART = 5_000
+"""… and in small ones as some 150 samples."""
 
 
 def cadence(length_samples: int, batch_size: int, report_every_samples: int, wanted: int | None = None) -> int:
@@ -74,6 +76,7 @@ class Doctor:
         self.log, self.treatment, self.spread = Follower(run / "log.jsonl"), treatment, spread
         self._every_samples, self.batch_size = every_samples, batch_size
         self.told: set[tuple[str, int | None]] = set()
+        self.memory = cache(memory_of)
 
     @property
     def every_samples(self) -> int:
@@ -84,7 +87,7 @@ class Doctor:
         """Probe, and read the course up to here."""
         if self.out_of_turn(state):
             return Report()
-        signals = probe(state)  # by all processes alike: batch statistics are shared
+        signals = probe(state, memory=self.memory(state.data))  # by all processes alike: batch statistics are shared
         report = self.reported(state, signals) if self.first else Report(signals)
         return report if self.treatment is None else replace(report, requests=self.spread(report.requests))
 

@@ -124,9 +124,14 @@ EARLY = ("the best checkpoint instead of the last: --patience, zerosum sample --
 
 CATALOGUE: Mapping[str, Kind] = {
     "healthy": kind(
-        "healthy",
+        "near equilibrium",
         "good",
-        "Scores overlap, samples cover the data and still change slowly: the players are near an equilibrium.",
+        "The critic tells samples from real ones no better than by chance, they are near the data, and hardly change.",
+    ),
+    "nothing serious": kind(
+        "nothing serious found",
+        "good",
+        "No detector of a failure is past its threshold; how good the samples are it does not say: metrics do.",
     ),
     "collapse": kind(
         "mode collapse",
@@ -203,7 +208,7 @@ CATALOGUE: Mapping[str, Kind] = {
     "memorising": kind(
         "memorisation",
         "serious",
-        "Generated samples are copies of training samples more often than of held-out ones.",
+        "Generated samples lie at single training samples, nearer than held-out ones do.",
         ("too little data", "a training far too long"),
         (EARLY, MORE_DATA),
     ),

@@ -13,7 +13,7 @@ before it), but nothing in them moves.
 | `diversity` | mean distance of two generated samples, over that of two real ones |
 | `precision`, `coverage` | share of generated samples near real ones, and of real ones with a generated one near |
 | `distance` | energy distance of generated and real samples (Székely 2013), over the distance of two real ones |
-| `copies` | how much more often than by chance a generated sample's nearest real one is a training sample, up to 1 |
+| `memorised` | share of generated samples that lie at one training sample; see `zerosum.diagnosis.memory` |
 | `drift` | distance of a live sample to the averaged generator's, over that of two real ones |
 | `dead` | the largest share of units in a layer that answer 0 to every sample |
 | `outside` | share of real values outside the range that generators can reach |
@@ -33,6 +33,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from zerosum.data.core import Batch, Source
 from zerosum.diagnosis.features import plain_features
+from zerosum.diagnosis.memory import Memory
 from zerosum.diagnosis.shares import shares
 from zerosum.draw import Draw
 from zerosum.games import Sampler
@@ -71,18 +72,14 @@ class Seen:
     activity: list[Tensor]
 
 
-def probe(state: State, n: int = SAMPLES) -> dict[str, float]:
+def probe(state: State, n: int = SAMPLES, memory: Memory | None = None) -> dict[str, float]:
     """Signals of a moment, from `n` samples of each kind; names begin with `signal/`."""
     sampler = next(iter(state.game.samplers.values()))
     networks = state.game.networks
     with undisturbed(networks.values()), undisturbed(state.averaged.values()), torch.no_grad():
-        seen = look(state, sampler, n)
-        found = (
-            of_scores(seen)
-            | of_samples(state.data.space, seen, finite=state.data.train.size is not None)
-            | of_units(seen)
-            | shares(state)
-        )
+        with state.autocast():
+            seen = look(state, sampler, n)
+        found = of_scores(seen) | of_samples(state.data.space, seen, memory) | of_units(seen) | shares(state)
     values = torch.stack([value.float() for value in found.values()]).tolist()  # waits for the device, once
     return {f"{PREFIX}{name}": value for name, value in zip(found, values, strict=True)}
 
@@ -143,22 +140,22 @@ def auc(above: Tensor, below: Tensor) -> Tensor:
     return (difference > 0).float().mean() + (difference == 0).float().mean() / 2
 
 
-def of_samples(space: Space, seen: Seen, *, finite: bool) -> dict[str, Tensor]:
-    """How the generated samples lie among the real ones; only of `finite` data can there be copies."""
-    real, held_out, fake = (plain_features(space, x) for x in (seen.train.real, seen.held_out.real, seen.fake))
-    width = typical(real)
-    apart = distances(real, fake)
-    radius = distances(real, real).kthvalue(min(K + 1, len(real)), dim=1).values  # the nearest is itself
+def of_samples(space: Space, seen: Seen, memory: Memory | None) -> dict[str, Tensor]:
+    """How the generated samples lie among the real ones, and among those that may have been learnt by heart."""
+    real, fake = (plain_features(space, x) for x in (seen.train.real, seen.fake))
+    within, apart, spread = distances(real, real), distances(real, fake), typical(distances(fake, fake))
+    width = typical(within)
+    radius = within.kthvalue(min(K + 1, len(real)), dim=1).values  # the nearest is itself
     radius = radius.clamp(min=NEAR * width)
     near = apart <= radius[:, None]
     found = {
-        "diversity": typical(fake) / width,
+        "diversity": spread / width,
         "precision": near.any(0).float().mean(),
         "coverage": near.any(1).float().mean(),
-        "distance": energy(real, fake, apart) / width,
+        "distance": (2 * apart.mean() - width - spread) / width,  # without bias: 0 on average for one distribution
     }
-    if finite:
-        found["copies"] = excess(apart.amin(0), distances(held_out, fake).amin(0), len(real), len(held_out))
+    if memory is not None:
+        found["memorised"] = memory.share(fake).to(fake.device)
     if seen.averaged is not None:
         found["drift"] = (fake - plain_features(space, seen.averaged)).norm(dim=1).mean() / width
     if isinstance(space, Images):
@@ -175,21 +172,10 @@ def distances(x: Tensor, y: Tensor) -> Tensor:
     return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
 
 
-def energy(x: Tensor, y: Tensor, apart: Tensor) -> Tensor:
-    """2 E|x - y| - E|x - x'| - E|y - y'|, without bias: 0 on average for samples of one distribution."""
-    return 2 * apart.mean() - typical(x) - typical(y)
-
-
-def typical(features: Tensor) -> Tensor:
-    """Mean distance of two different samples."""
-    n = len(features)
-    return distances(features, features).sum() / max(1, n * (n - 1))
-
-
-def excess(to_train: Tensor, to_held_out: Tensor, n_train: int, n_held_out: int) -> Tensor:
-    """How much more often than chance has it a training sample is the nearest: 0 by chance, 1 always."""
-    chance = n_train / (n_train + n_held_out)
-    return ((to_train < to_held_out).float().mean() - chance) / (1 - chance)
+def typical(within: Tensor) -> Tensor:
+    """Mean distance of two different samples, of those `(n, n)` within a set."""
+    n = len(within)
+    return within.sum() / max(1, n * (n - 1))
 
 
 def rarest(real: Tensor, made: Tensor, classes: int) -> dict[str, Tensor]:

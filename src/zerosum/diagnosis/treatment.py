@@ -2,7 +2,8 @@
 
 What is done is decided by the course and by what was done before, both of which stand in the log; so a training that
 was interrupted is treated as one that was not. An act is on trial for a few looks: if its finding is still there, the
-controls go back to where they were. What does not yield, or what no control can mend, begins again with something
+controls go back to where they were. A training that had been healthy for a while first goes back to the newest
+checkpoint from before its finding, once. What does not yield, or what no control can mend, begins again with something
 changed (what: `zerosum.runs.attempts`), as long as there are samples to spare. What data alone could cure is left at
 the best checkpoint.
 """
@@ -15,7 +16,7 @@ from zerosum.diagnosis.course import Course
 from zerosum.diagnosis.findings import CATALOGUE, Finding
 from zerosum.diagnosis.remedies import REMEDIES, Remedy
 from zerosum.games import Controls
-from zerosum.training.observers import Request, SetControl, State, Stop
+from zerosum.training.observers import GoBack, Request, SetControl, State, Stop
 
 ENTRY = "treatment"
 """Key of an act among the lines of the log."""
@@ -27,6 +28,8 @@ FIRST = 1
 """Of these before it begins again, if it can."""
 SPARE = 0.25
 """Samples that treatment may cost, over the length of the training."""
+LONG_HEALTHY = 0.2
+"""Share of the training before a finding that makes going back there worth while."""
 WORTH = 0.5
 """Share of the length that must be left for a new beginning."""
 MENDABLE = ("collapse", "partial", "strong", "vanishing", "blind", "diverging", "stagnation", "dead", "oscillating")
@@ -78,26 +81,47 @@ class Treatment:
         if finding is None:
             return judged
         controls = {**state.controls, **{r.name: r.value for r in judged.requests if isinstance(r, SetControl)}}
-        acts = [line[ENTRY] for line in before if line[ENTRY]["act"] == "set"]
-        return judged + self.next(finding, state, course, controls, acts)
+        return judged + self.next(finding, state, course, controls, before)
 
-    def next(self, finding: Finding, state: State, course: Course, controls: Controls, acts: Sequence[Line]) -> Act:
-        """The next thing to do about a finding, if anything is left."""
-        again = finding.kind in MENDABLE and self.worth_beginning(state)
+    def next(self, finding: Finding, state: State, course: Course, controls: Controls, before: Sequence[Line]) -> Act:
+        """The next thing to do about a finding, if anything is left, given the lines of what was done before."""
+        acts = acts_of(before)
+        again = finding.kind in MENDABLE and self.worth_beginning(state, acts)
         if len(acts) < (FIRST if again else ACTS):
             tried = {act["remedy"] for act in acts}
             for remedy in REMEDIES.get(finding.kind, ()):
                 change = {} if remedy.what in tried else remedy.change(course, controls)
                 if change:
-                    return applied(remedy, change, finding, controls)
+                    act = applied(remedy, change, finding, controls)
+                    there = self.healthy_before(finding, state, acts)
+                    return act if there is None else gone_back(there, state.samples_seen, act, before)
         if again:
             return begun_again(finding)
         return stopped(finding, state.best) if finding.kind in OF_DATA and state.best is not None else Act()
 
-    def worth_beginning(self, state: State) -> bool:
+    def worth_beginning(self, state: State, acts: Sequence[Line]) -> bool:
         """Whether enough samples are left to begin again."""
-        left = length_again(state.length_samples, self.spare_samples, state.samples_seen)
+        left = length_again(state.length_samples, self.spare_samples, state.samples_seen + given_up(acts))
         return left >= WORTH * state.length_samples
+
+    def healthy_before(self, finding: Finding, state: State, acts: Sequence[Line]) -> int | None:
+        """The newest checkpoint from before a finding, where a long time was healthy and samples can be spared."""
+        began = finding.began or 0
+        there = max((at for at in state.checkpoints if at < began), default=None)
+        if there is None or began < LONG_HEALTHY * state.length_samples or given_up(acts):
+            return None
+        return there if state.samples_seen - there <= (self.spare_samples or 0) else None
+
+
+def acts_of(lines: Sequence[Line]) -> list[Line]:
+    """Remedies that were tried in this attempt, those included that going back has taken from the log."""
+    found = [line[ENTRY] for line in lines if line[ENTRY]["act"] == "set"]
+    return [act for entry in found for act in (*entry.get("lost", ()), entry)]
+
+
+def given_up(acts: Sequence[Line]) -> int:
+    """Samples that an attempt saw beyond those that it counts, because it went back."""
+    return sum(int(act.get("given_up", 0)) for act in acts)
 
 
 def length_again(length_samples: int, spare_samples: int | None, samples_seen: int) -> int:
@@ -131,6 +155,14 @@ def applied(remedy: Remedy, change: Mapping[str, float], finding: Finding, contr
     words = f"{finding.name}: {remedy.what} ({moved}; {remedy.source})"
     note = entry(words, act="set", because=finding.kind, remedy=remedy.what, controls=dict(change), before=before)
     return Act(tuple(SetControl(*pair) for pair in change.items()), (note,))
+
+
+def gone_back(there: int, samples_seen: int, act: Act, before: Sequence[Line]) -> Act:
+    """The same act, from an earlier checkpoint on; its entry keeps what is cut off the log with the time after it."""
+    (note,) = act.notes
+    lost = acts_of([line for line in before if line["samples_seen"] > there])
+    kept = {**note[ENTRY], "given_up": samples_seen - there, "lost": lost}
+    return Act((GoBack(there, {**note, ENTRY: kept}), *act.requests))
 
 
 def begun_again(finding: Finding) -> Act:

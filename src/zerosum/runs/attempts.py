@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from zerosum import recipes
-from zerosum.diagnosis.treatment import ENTRY, again_because, entry
+from zerosum.diagnosis.treatment import ENTRY, acts_of, again_because, entry, given_up
 from zerosum.errors import NotFinite
 from zerosum.games import Game
 from zerosum.recipes.options import options
@@ -163,12 +163,12 @@ def next_step(run: Path, failure: NotFinite | None, change: Change | None, most:
             record(run, int(found[-1]), entry(f"not finite: back to {int(found[-1]):,} samples, calmer", act="back"))
             return Back(CALMER)
         seen = max((int(line["samples_seen"]) for line in read_lines(run / "log.jsonl")), default=0)
-        if change is None or seen > most:
+        if change is None or seen + given_up(acts_of(acts)) > most:
             return None
         acts.append(record(run, seen, again_because("nan", "not finite: begins again with something changed")))
     if change is None or not acts or acts[-1][ENTRY]["act"] != "begin again":
         return None
-    return Again(acts[-1][ENTRY]["because"], int(acts[-1]["samples_seen"]))
+    return Again(acts[-1][ENTRY]["because"], int(acts[-1]["samples_seen"]) + given_up(acts_of(acts)))
 
 
 def record(run: Path, samples_seen: int, line: Mapping[str, Any]) -> dict[str, Any]:

@@ -44,7 +44,7 @@ PROBED = {
     **dict.fromkeys(("score_real", "score_fake"), (11, "Scores")),
     **dict.fromkeys(("auc", "auc_held_out", "r_t"), (12, "What the critic tells apart")),
     **dict.fromkeys(("drift", "distance"), (13, "Distances")),
-    **dict.fromkeys(("copies", "dead", "outside"), (14, "Copies, dead units, values out of range")),
+    **dict.fromkeys(("memorised", "dead", "outside"), (14, "Copies, dead units, values out of range")),
 }
 """Place and title of a signal's chart; others have one of their own."""
 

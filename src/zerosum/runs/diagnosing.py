@@ -17,6 +17,7 @@ from zerosum.diagnosis.detectors import DETECTORS, GRACE, find, finding_of, pres
 from zerosum.diagnosis.doctor import MOMENTS, looked_enough
 from zerosum.diagnosis.findings import Finding
 from zerosum.diagnosis.losses import find_in_losses
+from zerosum.diagnosis.memory import memory_of
 from zerosum.diagnosis.probe import PREFIX, SAMPLES, Seen, of_samples, take
 from zerosum.draw import Draw
 from zerosum.errors import UserError
@@ -294,7 +295,7 @@ def of_folder(samples: Given, against: Any, *, progress: bool) -> Diagnosis:
     fake = first_of(matter.generated, data.space)
     train, held_out = (take(source, SAMPLES, draw.sub(n)) for n, source in enumerate((data.train, data.held_out)))
     seen = Seen(train=train, held_out=held_out, fake=fake, averaged=None, scores={}, activity=[])
-    signals = of_samples(data.space, seen, finite=data.train.size is not None)
+    signals = of_samples(data.space, seen, memory_of(data))
     moment = {f"{PREFIX}{name}": float(value) for name, value in signals.items()}
     note = f"{len(fake)} samples were looked at, beside {len(train)} that are real."
     return Diagnosis(called(samples), tuple(find_in_samples(moment)), notes=(note,))

@@ -306,10 +306,10 @@ class Engine:
             case KeepAsBest():
                 self.position.best = self.position.samples_seen
                 self.save_asked = True
-            case GoBack(samples_seen):
-                self._go_back(samples_seen)
+            case GoBack(samples_seen, note):
+                self._go_back(samples_seen, note)
 
-    def _go_back(self, samples_seen: int) -> None:
+    def _go_back(self, samples_seen: int, note: Mapping[str, Any]) -> None:
         checkpoint = self._newest(at_most=samples_seen)
         if checkpoint is None:
             raise ValueError(f"there is no checkpoint at or before {samples_seen:,} samples to go back to")
@@ -317,7 +317,9 @@ class Engine:
         self.position.take_up(checkpoint)
         if self.journal:
             self.journal.cut(self.position.samples_seen)
-        self._note(f"went back from {came_from:,} samples")
+        words = "; ".join([f"went back from {came_from:,} samples", *([note["note"]] if note else [])])
+        self.listener.message(f"{words[0].upper()}{words[1:]}.")
+        self._note({**note, "note": words})
         self.save_asked = True  # with the controls that are set on the way; it takes the place of what is given up
 
     def _say(self, text: str) -> None:
@@ -325,9 +327,9 @@ class Engine:
         self.listener.message(text)
         self._note(text)
 
-    def _note(self, text: str) -> None:
+    def _note(self, note: str | Mapping[str, Any]) -> None:
         if self.journal:
-            self.journal.note(self.position.samples_seen, text)
+            self.journal.note(self.position.samples_seen, note)
 
     def _state(self) -> State:
         draw = Draw(self.seed, "observers", device=self.fabric.device)
@@ -354,7 +356,9 @@ class Engine:
             averaged=self.position.average.networks,
             controls=self._controls(),
             best=self.position.best,
+            checkpoints=tuple(int(name) for name in checkpoints.names(self.run / "checkpoints")),
             norms=self._norms,
+            autocast=self.fabric.autocast,
             sample=sample,
             draw=draw,
         )

@@ -1,6 +1,7 @@
 """Observers look at a training and may ask the engine for something; they never act themselves."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -38,9 +39,14 @@ class GoBack:
 
     What was logged, shown and saved after it is given up. Controls come back as they were then; those that are set by
     requests after this one hold from there on.
+
+    Attributes:
+        samples_seen: where to, at most.
+        note: for the line of the log that tells of it: a `note` in words, and what else a reader needs, as JSON.
     """
 
     samples_seen: int
+    note: Mapping[str, Any] = field(default_factory=dict)
 
 
 Request = SetControl | Stop | KeepAsBest | GoBack
@@ -79,8 +85,10 @@ class State:
         averaged: the averages as they are, of the networks that have one; to be looked at only.
         controls: as they are set, before what the plan makes of them; also each phase's `<phase>/repeats`.
         best: samples seen at the checkpoint that is kept as the best, if one is.
+        checkpoints: samples seen at those that are kept.
         norms: `phase -> {player: {term: norm of its gradient}}` of the move that the phase would make next. Players are
             left as they are but for what using their networks does to these, and to `game.state`.
+        autocast: a context in which networks work in the precision of the training.
     """
 
     samples_seen: int
@@ -94,7 +102,9 @@ class State:
     averaged: Networks = field(default_factory=dict)
     controls: Mapping[str, float] = field(default_factory=dict)
     best: int | None = None
+    checkpoints: tuple[int, ...] = ()
     norms: Callable[[Phase], Mapping[str, Mapping[str, Tensor]]] = field(default=lambda phase: {})
+    autocast: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 class Observer(Protocol):
