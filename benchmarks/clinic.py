@@ -197,7 +197,7 @@ SEEDS = (3, 2)
 """Of a kind's first ward and of its second; the last of a case measures what the others have calibrated."""
 
 STAND_IN = "r3gan"
-FAILING = (("gan", "ring"), ("wgan", "grid"), ("wgan-gp", "ring"))
+FAILING = (("gan", "ring"), ("gan", "digits"), ("gan", "glyphs"), ("wgan", "grid"), ("wgan-gp", "ring"))
 """Wards where trainings fail by themselves; what `STAND_IN` makes of as many samples is what health means there."""
 
 TREATED_WELL = (("r3gan", "ring"), ("r3gan", "digits"), ("dcgan", "digits"), ("cgan", "digits"), ("wgan-gp", "glyphs"))
