@@ -178,6 +178,20 @@ def test_the_rarest_class_is_seen():
     assert signals(blobs("fake", [LEFT]), label, ("left", "right"))["rarest"] == 0.0
 
 
+def test_a_class_without_variety_is_seen_though_the_classes_together_vary():
+    label = torch.arange(N) % 2
+    space = Points((2,), classes=("left", "right"))
+    real, fake = blobs("train", [LEFT, RIGHT]), blobs("fake", [LEFT, RIGHT])
+    fake[1::2] = torch.tensor(RIGHT)
+    seen = Seen(Batch(real, label), Batch(real), fake, None, {}, [])
+    found = of_samples(space, seen, None, asked=True)
+    assert found["narrowest"].item() == pytest.approx(0, abs=1e-4)
+    assert found["narrowest_class"].item() == 1
+    assert found["diversity"].item() == pytest.approx(1, abs=0.05)
+    assert found["repeats"].item() == pytest.approx(0.5, abs=0.05)
+    assert "narrowest" not in of_samples(space, seen, None)
+
+
 def test_values_that_no_generator_reaches_are_seen():
     space = Images((1, 8, 8))
     batch = Batch(Draw("images").uniform(20, 1, 8, 8) * 2 - 1)

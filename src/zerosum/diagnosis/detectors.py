@@ -79,6 +79,11 @@ def collapse(course: Course) -> Column:
     return 1 - course.signal("diversity")
 
 
+def uniform(course: Course) -> Column:
+    """How much less varied generated samples of one class are than its real ones."""
+    return 1 - course.signal("narrowest")
+
+
 def partial(course: Course) -> Column:
     """Samples are near real ones, but not near all, and not near ever more of them."""
     precision, coverage = course.signal("precision"), course.signal("coverage")
@@ -171,10 +176,18 @@ def still(course: Course, player: str) -> Column:
 
 DETECTORS: Mapping[str, Detector] = {
     "collapse": Detector("collapse", collapse, ("signal/diversity",), label="1 − diversity"),
+    "uniform": Detector(
+        "collapse", uniform, ("signal/narrowest", "signal/narrowest_class"), label="1 − diversity within a class"
+    ),
     "partial": Detector(
         "partial", partial, ("signal/precision", "signal/coverage"), label="(precision − coverage) × (1 − growth)"
     ),
-    "rarest": Detector("partial", rarest, ("signal/rarest", "signal/precision"), label="(1 − rarest) × precision"),
+    "rarest": Detector(
+        "partial",
+        rarest,
+        ("signal/rarest", "signal/rarest_class", "signal/precision"),
+        label="(1 − rarest) × precision",
+    ),
     "strong": Detector(
         "strong", strong, ("signal/auc", "signal/distance"), label="(2 auc − 1) × √distance × (1 − progress)"
     ),

@@ -9,7 +9,8 @@ before it), but nothing in them moves.
 | `score_real`, `score_fake` | mean score of training samples x and of generated ones G(z) |
 | `auc` | P(D(x) > D(G(z))): 1, the critic tells them apart; ½, it cannot |
 | `auc_held_out` | P(D(x) > D(x')) for held-out x': beyond ½ the critic knows its training samples by heart |
-| `r_t` | E sign D(x) (Karras 2020, equation 1) |
+| `spread_real`, `spread_fake` | standard deviation of those scores |
+| `r_t`, `sign_fake` | E sign D(x) (Karras 2020, equation 1), E sign D(G(z)) |
 | `diversity` | mean distance of two generated samples, over that of two real ones |
 | `precision`, `coverage` | share of generated samples near real ones, and of real ones with a generated one near |
 | `distance` | energy distance of generated and real samples (Székely 2013), over the distance of two real ones |
@@ -17,7 +18,9 @@ before it), but nothing in them moves.
 | `drift` | distance of a live sample to the averaged generator's, over that of two real ones |
 | `dead` | the largest share of units in a layer that answer 0 to every sample |
 | `outside` | share of real values outside the range that generators can reach |
-| `rarest` | of the classes, share of samples nearest to the rarest, over its share of real ones |
+| `repeats` | share of generated samples that another one repeats: nearer than any two real ones are, but one in 100 |
+| `rarest` | of the classes, share of samples nearest to the rarest (`rarest_class`), over its share of real ones |
+| `narrowest` | where classes are asked for, `diversity` within the class that varies least (`narrowest_class`) |
 | `share/…` | of a player's terms, the share of its gradient that each has; see `zerosum.diagnosis.shares` |
 
 Distances are taken in `plain_features`: coarse, but the same for every training.
@@ -48,6 +51,8 @@ NEAR = 0.1
 """… and to this share of the typical distance at least: in tight clusters a miss by a hair is no miss."""
 BEYOND = 0.01
 """In network values: what is farther outside the range counts."""
+OFTEN = 0.01
+"""Share of real samples that lie so near to another one that a generated one would count as its repetition."""
 ENOUGH = 10
 """Real samples that a class needs to be asked after."""
 
@@ -79,7 +84,8 @@ def probe(state: State, n: int = SAMPLES, memory: Memory | None = None) -> dict[
     with undisturbed(networks.values()), undisturbed(state.averaged.values()), torch.no_grad():
         with state.autocast():
             seen = look(state, sampler, n)
-        found = of_scores(seen) | of_samples(state.data.space, seen, memory) | of_units(seen) | shares(state)
+        samples = of_samples(state.data.space, seen, memory, asked=sampler.given == "label")
+        found = of_scores(seen) | samples | of_units(seen) | shares(state)
     values = torch.stack([value.float() for value in found.values()]).tolist()  # waits for the device, once
     return {f"{PREFIX}{name}": value for name, value in zip(found, values, strict=True)}
 
@@ -126,7 +132,10 @@ def of_scores(seen: Seen) -> dict[str, Tensor]:
         "score_fake": fake.mean(),
         "auc": auc(real, fake),
         "auc_held_out": auc(real, held_out),
+        "spread_real": real.std(),
+        "spread_fake": fake.std(),
         "r_t": real.sign().mean(),
+        "sign_fake": fake.sign().mean(),
     }
 
 
@@ -140,11 +149,14 @@ def auc(above: Tensor, below: Tensor) -> Tensor:
     return (difference > 0).float().mean() + (difference == 0).float().mean() / 2
 
 
-def of_samples(space: Space, seen: Seen, memory: Memory | None) -> dict[str, Tensor]:
-    """How the generated samples lie among the real ones, and among those that may have been learnt by heart."""
+def of_samples(space: Space, seen: Seen, memory: Memory | None, *, asked: bool = False) -> dict[str, Tensor]:
+    """How the generated samples lie among the real ones, and among those that may have been learnt by heart.
+
+    `asked`: whether each generated sample should be of the class of the training sample in its row.
+    """
     real, fake = (plain_features(space, x) for x in (seen.train.real, seen.fake))
-    within, apart, spread = distances(real, real), distances(real, fake), typical(distances(fake, fake))
-    width = typical(within)
+    within, apart, among = distances(real, real), distances(real, fake), distances(fake, fake)
+    width, spread = typical(within), typical(among)
     radius = within.kthvalue(min(K + 1, len(real)), dim=1).values  # the nearest is itself
     radius = radius.clamp(min=NEAR * width)
     near = apart <= radius[:, None]
@@ -154,6 +166,8 @@ def of_samples(space: Space, seen: Seen, memory: Memory | None) -> dict[str, Ten
         "coverage": near.any(1).float().mean(),
         "distance": (2 * apart.mean() - width - spread) / width,  # without bias: 0 on average for one distribution
     }
+    if len(real) > 1:
+        found["repeats"] = (others(among) < others(within).quantile(OFTEN)).float().mean()
     if memory is not None:
         found["memorised"] = memory.share(fake).to(fake.device)
     if seen.averaged is not None:
@@ -164,12 +178,19 @@ def of_samples(space: Space, seen: Seen, memory: Memory | None) -> dict[str, Ten
         )
     if seen.train.label is not None and space.classes:
         found |= rarest(seen.train.label, seen.train.label[apart.argmin(0)], len(space.classes))
+        if asked:
+            found |= narrowest(seen.train.label, within, among, len(space.classes))
     return found
 
 
 def distances(x: Tensor, y: Tensor) -> Tensor:
     """Between all pairs, `(n, m)`, by differences: a product would lose near copies."""
     return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+def others(within: Tensor) -> Tensor:
+    """Distance of each to the nearest other, `(n,)`, of those `(n, n)` within a set."""
+    return (within + torch.diag(torch.full_like(within[0], torch.inf))).amin(1)
 
 
 def typical(within: Tensor) -> Tensor:
@@ -181,8 +202,22 @@ def typical(within: Tensor) -> Tensor:
 def rarest(real: Tensor, made: Tensor, classes: int) -> dict[str, Tensor]:
     """The share of the class that is made too rarely, over its share of real samples; of classes that are not rare."""
     there, here = (torch.bincount(labels, minlength=classes).float() for labels in (real, made))
-    common = there >= ENOUGH
-    return {"rarest": (here / len(made) / (there / len(real)))[common].min()} if bool(common.any()) else {}
+    return least("rarest", (here / len(made)) / (there / len(real)), there)
+
+
+def narrowest(labels: Tensor, within: Tensor, among: Tensor, classes: int) -> dict[str, Tensor]:
+    """Mean distance of two generated samples of one class, over that of two real ones; the class with the least."""
+    member = nn.functional.one_hot(labels, classes).to(within.dtype)
+    real, made = (torch.einsum("ic,ij,jc->c", member, pairs, member) for pairs in (within, among))
+    return least("narrowest", made / real, member.sum(0))
+
+
+def least(name: str, values: Tensor, counts: Tensor) -> dict[str, Tensor]:
+    """The smallest value of a class that is not rare, and whose it is."""
+    known = torch.where(counts >= ENOUGH, values, torch.inf)
+    if not bool((counts >= ENOUGH).any()):
+        return {}
+    return {name: known.min(), f"{name}_class": known.argmin()}
 
 
 def of_units(seen: Seen) -> dict[str, Tensor]:

@@ -40,9 +40,11 @@ NOTES = {
     15: "",
 }
 PROBED = {
-    **dict.fromkeys(("diversity", "precision", "coverage", "rarest"), (10, "Variety and closeness")),
-    **dict.fromkeys(("score_real", "score_fake"), (11, "Scores")),
-    **dict.fromkeys(("auc", "auc_held_out", "r_t"), (12, "What the critic tells apart")),
+    **dict.fromkeys(
+        ("diversity", "precision", "coverage", "rarest", "narrowest", "repeats"), (10, "Variety and closeness")
+    ),
+    **dict.fromkeys(("score_real", "score_fake", "spread_real", "spread_fake"), (11, "Scores")),
+    **dict.fromkeys(("auc", "auc_held_out", "r_t", "sign_fake"), (12, "What the critic tells apart")),
     **dict.fromkeys(("drift", "distance"), (13, "Distances")),
     **dict.fromkeys(("memorised", "dead", "outside"), (14, "Copies, dead units, values out of range")),
 }
