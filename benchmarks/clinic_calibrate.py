@@ -1,12 +1,12 @@
 """Set the doctor's thresholds by one part of the clinic, and measure the doctor by the other.
 
 A training that was left alone counts as healthy where its samples cover a tenth of held-out data in the end, by the
-metric that the doctor does not see (where that was not measured: where they end near the data, `NEAR`); some, short as
-they are here, do not. The last seed of every case is held out and measures the doctor; the others set the thresholds,
-and were played before. A statistic's threshold lies half-way between the largest value that it keeps up in a healthy
-training and the typical one in a training that it is to find. Where there is none of those, the worst that a share can
-be, 1, stands for it, or 0.1 where healthy trainings never leave 0. Thresholds that say where they come from (`source`) are
-known beforehand, and stay.
+metric that the doctor does not see (where that was not measured: where they end near the data, `NEAR`); some, short
+as they are here, do not. The last seed of every case is held out and measures the doctor; the others set the
+thresholds, and were played before. A statistic's threshold lies half-way between the largest value that it keeps up
+in a healthy training and the typical one in a training that it is to find. Where there is none of those, the worst
+that a share can be, 1, stands for it, or 0.1 where healthy trainings never leave 0. Thresholds that say where they
+come from (`source`) are known beforehand, and stay.
 
     python benchmarks/clinic_calibrate.py            # writes thresholds.json and docs/clinic.md
     python benchmarks/clinic_calibrate.py --report   # only measures the thresholds as they are
@@ -225,7 +225,8 @@ def page(everybody: Sequence[Patient], marks: Mapping[str, Mapping[str, Any]]) -
         "",
         "Trainings made sick in known ways, and healthy ones; every figure here was measured by `benchmarks/clinic.py` "
         f"and `benchmarks/clinic_calibrate.py` (commit {code()['commit'][:12]}). Held out are trainings that were "
-        "played when thresholds, statistics and right findings had been settled.",
+        "played when thresholds and right findings had been settled. Some of them had been seen when gradients that "
+        "explode, many wrong labels and coverage as the measure of health were added.",
         "",
         "| trainings | right finding in time | of those found, the surest finding right | "
         "healthy with a serious finding |",
