@@ -44,6 +44,8 @@ LENGTH: Mapping[str, int] = {
     "cgan digits": 40_000,
     "cgan glyphs": 40_000,
     "sngan digits": 8_000,
+    "progan digits": 60_000,
+    "stylegan digits": 50_000,
     "cyclegan glyphs:sans-serif": 200,
 }
 """Samples seen; up to half a minute on one core."""

@@ -68,8 +68,11 @@ EXHIBITS: Mapping[str, Exhibit] = {
     "progan": Exhibit(40_000, given={"grow_samples": 20_000}),
     "stylegan": Exhibit(24_000, given={"grow_samples": 12_000}),
     "stylegan2": Exhibit(24_000),
+    "stylegan3": Exhibit(10_000),
     "sagan": Exhibit(16_000, given={"width": 16}),
     "biggan": Exhibit(16_000, given={"width": 16}, tells_classes=0.95),
+    "lapgan": Exhibit(80_000),
+    "vitgan": Exhibit(40_000),
 }
 """By recipe; one that is missing is shown with `USUAL`."""
 USUAL = Exhibit(20_000)

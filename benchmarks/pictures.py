@@ -76,8 +76,11 @@ TABLE = (
     Picture("progan", "digits", "progan", 16_000, {"grow_samples": 9_000, "seed": 1}),
     Picture("stylegan", "digits", "stylegan", 20_000, {"grow_samples": 4_000, "resolution": "16", "seed": 1}),
     Picture("stylegan2", "digits", "stylegan2", 9_008, {"resolution": "16", "seed": 1}),
+    Picture("stylegan3", "digits", "stylegan3", 6_000, {"resolution": "16", "layers": 4, "margin": 6, "seed": 1}),
     Picture("sagan", "digits", "sagan", 10_000, {"resolution": "16", "lr": 5e-4, "critic_lr": 1e-3}),
     Picture("biggan", "digits", "biggan", 10_000, {"resolution": "16", "lr": 5e-4, "critic_lr": 1e-3}),
+    Picture("lapgan", "digits", "lapgan", 18_016),
+    Picture("vitgan", "digits", "vitgan", 15_008, {"resolution": "16"}),
     Picture("cyclegan", "glyphs:sans-serif", "cyclegan", 4_000),
 )
 

@@ -148,7 +148,7 @@ DECLARED: Mapping[str, Declared] = {
     "spectrum": Declared("up", "up", "blind", "blind", "blind", "detail at all scales, averaged over pictures"),
 }  # fmt: skip
 LEFT_OUT = {
-    "path_length": "there is no generator",
+    **dict.fromkeys(("path_length", "eq_t", "eq_t_frac", "eq_r"), "there is no generator"),
     **dict.fromkeys(("modes", "hq", "reverse_kl", "spread"), "for points with known modes"),
 }
 

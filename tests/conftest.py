@@ -25,8 +25,11 @@ TINY: dict[str, dict[str, Any]] = {
     "progan": DIGITS | {"grow_samples": 36},
     "stylegan": DIGITS | {"grow_samples": 36, "size_w": 4, "depth": 2},
     "stylegan2": DIGITS | {"size_w": 4, "depth": 2, "penalty_every": 2, "path_length_every": 2},
+    "stylegan3": DIGITS | {"size_w": 4, "layers": 3, "margin": 4, "penalty_every": 2, "blur": 0.5, "blur_samples": 40},
     "sagan": DIGITS | {"labels": "projection"},
     "biggan": DIGITS | {"embedding": 2},
+    "lapgan": DIGITS | {"units": 8, "penalty_every": 2},
+    "vitgan": DIGITS | {"depth": 1, "critic_depth": 1},
     "cyclegan": {"data": "glyphs:sans-serif", "resolution": "16", "width": 4, "blocks": 1},
 }
 """Data that suits a recipe, and the smallest networks that have all of its layers."""

@@ -1,6 +1,6 @@
 """zerosum from Python: train, resume, sample, explore, evaluate, diagnose, compare."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from zerosum.runs.directory import find_run, read_log, read_plan
 from zerosum.runs.doctoring import Doctoring
 from zerosum.runs.evaluating import Given, feature_network, matter_of
 from zerosum.runs.evaluations import store
+from zerosum.runs.findings_page import write_check, write_diagnosis
 from zerosum.runs.judging import Wishes
 from zerosum.runs.playing import Training, planned, prepare
 from zerosum.runs.report import write_report
@@ -42,7 +43,7 @@ from zerosum.runs.setup import recommend as recommend_for
 from zerosum.runs.trained import Trained
 from zerosum.runs.watching import watcher
 from zerosum.runs.writing import Samples, refuse_unwritable, write
-from zerosum.training.devices import resolve_device
+from zerosum.training.devices import resolve_compile, resolve_device
 from zerosum.training.observers import Observer
 from zerosum.training.plan import Plan
 
@@ -164,7 +165,7 @@ def train(
     doctoring = Doctoring(
         doctor=doctor or usual, doctor_switch=doctor_switch, doctor_every_samples=doctor_every_samples
     )
-    name, chosen = chosen_for(recipe, data, options, device=device, progress=progress)
+    name, chosen, checked = chosen_for(recipe, data, options, device=device, progress=progress)
     setup = settle(
         name,
         data,
@@ -178,7 +179,7 @@ def train(
         microbatch=microbatch,
         progress=progress,
     )
-    training = prepare(setup, wishes, doctoring, observers, progress)
+    training = prepare(setup, wishes, doctoring, observers, progress, checked)
     path, played = training.begin(out)
     return _played(played, path)
 
@@ -211,26 +212,29 @@ def train_seeds(
         TrainingFailed: nothing can be written.
         Interrupted: a signal ended it after a whole round.
     """
-    setup, wishes, doctoring = _settled(recipe, data, how, progress)
-    trainings = [prepare(one, wishes, doctoring, observers, progress) for one in seeded(setup, seeds)]
+    setup, wishes, doctoring, checked = _settled(recipe, data, how, progress)
+    trainings = [prepare(one, wishes, doctoring, observers, progress, checked) for one in seeded(setup, seeds)]
     return [_played(*played) for played in zip(trainings, train_side_by_side(trainings, out), strict=True)]
 
 
 def describe(recipe: str | None = None, *, data: Any = "digits", **how: Any) -> dict[str, Any]:
     """What `train` would do, as the content of `plan.json`; nothing is written."""
-    setup, wishes, doctoring = _settled(recipe, data, how, progress=False)
+    setup, wishes, doctoring, _ = _settled(recipe, data, how, progress=False)
     return planned(setup, setup.plan(), wishes, doctoring)
 
 
-def _settled(recipe: str | None, data: Any, how: Mapping[str, Any], progress: bool) -> tuple[Setup, Wishes, Doctoring]:
-    """What flat arguments ask for."""
+def _settled(
+    recipe: str | None, data: Any, how: Mapping[str, Any], progress: bool
+) -> tuple[Setup, Wishes, Doctoring, Check | None]:
+    """What flat arguments ask for, and the check that it was chosen by."""
     training, rest = parted(how, TRAINING)
     wishes, rest = parted(rest, EVALUATION)
     doctor, options = parted(rest, DOCTOR)
-    name, chosen = chosen_for(recipe, data, options, device=training.get("device", "auto"), progress=progress)
+    device = training.get("device", "auto")
+    name, chosen, checked = chosen_for(recipe, data, options, device=device, progress=progress)
     setup = settle(name, data, chosen | options, **training, progress=progress)
     doctoring = Doctoring(**{"doctor": "treat" if recipe == AUTO else "watch", **doctor})
-    return setup, Wishes(**wishes), doctoring
+    return setup, Wishes(**wishes), doctoring, checked
 
 
 def resume(
@@ -291,7 +295,7 @@ def import_weights(file: str | Path, *, out: str | Path | None = None) -> Run:
     """Read published weights of StyleGAN2 as a run, without executing anything that the file asks for.
 
     Args:
-        file: `.pkl` of stylegan2-ada-pytorch, or `.pt` of rosinality's stylegan2-pytorch.
+        file: `.pkl` of stylegan2-ada-pytorch or stylegan3, or `.pt` of rosinality's stylegan2-pytorch.
         out: the run directory; by default a new one under `runs/`.
 
     Raises:
@@ -384,11 +388,16 @@ def write_samples(
     averaged: bool = True,
     sampler: str | None = None,
     checkpoint: int | str | None = None,
+    compile: str = "auto",
+    tell: Callable[[str], None] = lambda text: None,
 ) -> None:
     """Write samples of a trained run as they are made: of an `.npz` or a folder, any number in the same memory.
 
     Args:
         run, n, seed, label, averaged, sampler, checkpoint: as for `sample`.
+        compile: `on`, `off`, or `auto`: the generator is compiled where so many samples are made that it pays. They
+            are the same samples up to rounding.
+        tell: hears what is done, in a line.
         out: `.npz` arrays, no ending a folder with a file a sample, `.png` a grid (which needs them all at once).
 
     Raises:
@@ -396,8 +405,10 @@ def write_samples(
     """
     opened = run if isinstance(run, Run) else Run(find_run(run))
     refuse_unwritable(Path(out))
+    how = resolve_compile(compile, own=opened.game is not None)
     trained = Trained(opened.path, opened.game, checkpoint)
-    write(Path(out), n, trained.pieces(n, seed=seed, label=label, averaged=averaged, sampler=sampler))
+    pieces = trained.pieces(n, seed=seed, label=label, averaged=averaged, sampler=sampler, compile=how, tell=tell)
+    write(Path(out), n, pieces)
 
 
 def classify(
@@ -489,6 +500,7 @@ def evaluate(
             train=matter.train,
             modes=matter.modes,
             path=matter.path,
+            placing=matter.placing,
             seed=seed,
             time_limit=time_limit,
             confidence=confidence,
@@ -527,6 +539,7 @@ def diagnose(
     against: Any = None,
     spectral: bool = False,
     checkpoint: int | str | None = None,
+    out: str | Path | None = None,
     progress: bool = True,
 ) -> Diagnosis:
     """What went wrong in a training, since when, by what evidence, and what helps; see docs/doctor.md.
@@ -539,6 +552,7 @@ def diagnose(
         against: real data to hold these samples against: a name, a path, an array …
         spectral: whether the spectral norm of every weight of a run's networks is found, too.
         checkpoint: whose weights: samples seen, `best`, or None for the newest.
+        out: where to write what was found as one HTML page, with plots and pictures.
         progress: whether packing of data shows a bar.
 
     Raises:
@@ -551,15 +565,20 @@ def diagnose(
     if found.run is not None:
         store_findings(found)
         write_report(found.run, found.spectral)
+    if out is not None:
+        write_diagnosis(found, Path(out))
     return found
 
 
-def check(data: Any, *, device: str = "auto", progress: bool = True, **options: Any) -> Check:
+def check(
+    data: Any, *, device: str = "auto", out: str | Path | None = None, progress: bool = True, **options: Any
+) -> Check:
     """Examine a data set before it is trained on, and recommend how to train on it; see docs/check.md.
 
     Args:
         data: a name, a path, an array, a tensor, a data set with length and index, a density, or a `Data`.
         device: that will train: `auto`, `cpu`, `cuda` or `mps`.
+        out: where to write what was found as one HTML page, with the samples concerned.
         progress: whether packing shows a bar.
         options: of the data (`zerosum.data.DataOptions`).
 
@@ -571,7 +590,10 @@ def check(data: Any, *, device: str = "auto", progress: bool = True, **options: 
         known = [field.name for field in fields(DataOptions)]
         name = next(iter(rest))
         raise UserError(f"Unknown option {name!r}.{nearest(name, known)} Allowed: {', '.join(sorted(known))}.")
-    return check_data(data, data_options, device=device, progress=progress)
+    found = check_data(data, data_options, device=device, progress=progress)
+    if out is not None:
+        write_check(found, Path(out))
+    return found
 
 
 def recommend(data: str, **options: Any) -> str:

@@ -15,6 +15,10 @@ class UserError(ValueError):
     """A user's mistake: the message alone is enough to mend it."""
 
 
+class Notice(UserWarning):
+    """What a user should know though nothing is refused: a warning, on the command line a line of its own."""
+
+
 class TrainingFailed(RuntimeError):
     """Training cannot go on (NaN, full disk …); what was saved before is intact, and the message says where."""
 

@@ -178,6 +178,32 @@ def test_a_mistake_is_told_in_one_line(capsys, line, message):
     assert message in refused(capsys, line)
 
 
+def test_the_page_shows_the_samples_concerned(capsys, pictures, tmp_path):
+    printed(capsys, f"'{pictures}' --resolution 16 --out '{tmp_path / 'page.html'}'")
+    page = (tmp_path / "page.html").read_text()
+    for part in ("constant samples", "one value everywhere", "Recommended", "zerosum train r3gan", "share of images"):
+        assert part in page
+    assert page.count('class="exemplars"') >= 2
+    assert page.count("data:image/png;base64,") >= 2
+    assert "cannot write" in refused(capsys, f"ring --out '{tmp_path / 'no' / 'page.html'}'").lower()
+
+
+def test_what_was_skipped_is_told_in_a_line(capsys, pictures):
+    (pictures / "broken.png").write_bytes(b"no picture")
+    assert main(["check", str(pictures), "--resolution", "16"]) == 0
+    err = capsys.readouterr().err
+    assert err.startswith("zerosum: Skipped unreadable images: broken.png")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("shape", "value"), [((9, 16, 16), np.inf), ((9, 16, 16), np.nan), ((9, 2), -np.inf)])
+def test_values_that_are_not_finite_are_named(capsys, tmp_path, shape, value):
+    values = np.random.default_rng(0).random(shape, np.float32)
+    values[3, 0] = values[7, 1] = value
+    np.save(tmp_path / "x.npy", values)
+    assert "not finite (NaN or infinite) in 2 of 9 samples, at 3, 7" in refused(capsys, str(tmp_path / "x.npy"))
+
+
 def test_auto_trains_what_is_recommended_and_treats_it(capsys, tmp_path):
     assert (
         main(shlex.split(f"train auto --data digits --resolution 16 --length-samples 64 --out {tmp_path / 'run'}")) == 0

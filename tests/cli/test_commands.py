@@ -153,7 +153,10 @@ def test_sample_passes_on_everything(calls):
         == 0
     )
     expected = {"n": 7, "seed": 2, "label": "three", "out": Path("a.npz"), "averaged": False, "sampler": "A2B"}
-    assert calls == [("write_samples", (Path("runs/stored"),), expected | {"checkpoint": "best"})]
+    (call,) = calls
+    tell = call[2].pop("tell")
+    assert callable(tell)
+    assert call == ("write_samples", (Path("runs/stored"),), expected | {"checkpoint": "best", "compile": "auto"})
 
 
 def test_sample_finds_a_place_of_its_own(calls, capsys):
@@ -224,3 +227,8 @@ def test_the_help_of_a_recipe_shows_its_options(capsys):
     with pytest.raises(SystemExit):
         main(["train", "wgan", "--help"])
     assert "--clip" in capsys.readouterr().out
+
+
+def test_the_time_between_two_looks_is_refused_by_its_flag(capsys, tmp_path):
+    assert main(["train", "gan", "--data", "ring", "--doctor-every-samples", "0", "--out", str(tmp_path / "run")]) == 2
+    assert "--doctor-every-samples is 0" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import shutil
 from typing import Any
 
@@ -103,16 +104,40 @@ def test_a_run_that_collapsed(here, capsys):
 def test_what_is_over_is_told_with_its_end_and_the_rest_is_healthy(here, capsys):
     rewrite(here, [*looks(1, 6, dead=0.0), *looks(6, 12, dead=1.0), *looks(12, 21, dead=0.0)])
     document = diagnosed(capsys, "first")
-    assert kinds(document) == ["dead", "healthy"]
+    assert kinds(document) == ["dead", "nothing serious"]
     assert document["findings"][0]["ended"] == document["findings"][1]["began"] == 650
+    assert 0.5 < document["findings"][1]["confidence"] < 1
 
 
-def test_a_healthy_run_is_called_so(here, capsys):
-    rewrite(here, looks(1, 21, auc=0.7, coverage=0.9, precision=0.9, diversity=1.0))
-    document = diagnosed(capsys, "first")
-    assert kinds(document) == ["healthy"]
-    assert document["findings"][0]["evidence"]["signal/coverage"] == 0.9
-    assert "healthy" in (here / "runs" / "first" / "report.html").read_text()
+WELL = {"coverage": 0.9, "precision": 0.9, "diversity": 1.0, "distance": 0.01, "drift": 0.05}
+
+
+@pytest.mark.parametrize(
+    ("kind", "signals"),
+    [
+        ("healthy", {"auc": 0.52}),
+        ("nothing serious", {"auc": 0.95, "precision": 0.6}),
+        ("nothing serious", {"auc": 0.52, "distance": 0.1}),
+        ("nothing serious", {"auc": 0.52, "drift": 0.3}),
+    ],
+)
+def test_near_equilibrium_is_said_only_where_the_latest_looks_show_it(here, capsys, kind, signals):
+    rewrite(here, looks(1, 21, **WELL | signals))
+    (found,) = diagnosed(capsys, "first")["findings"]
+    assert found["finding"] == kind
+    assert found["evidence"]["signal/coverage"] == 0.9
+    assert 0.5 < found["confidence"] < 1
+    assert CATALOGUE[kind].name in (here / "runs" / "first" / "report.html").read_text()
+
+
+def test_it_is_as_sure_as_no_detector_was_near_its_threshold(here, capsys):
+    rewrite(here, looks(1, 21, **WELL, auc=0.52))
+    (calm,) = diagnosed(capsys, "first")["findings"]
+    rewrite(
+        here, [*looks(1, 10, **WELL, auc=0.52), *looks(10, 12, dead=0.45), *looks(12, 21, **WELL, auc=0.52, dead=0)]
+    )
+    (close,) = diagnosed(capsys, "first")["findings"]
+    assert close["confidence"] < calm["confidence"]
 
 
 def test_too_few_looks_say_nothing(here, capsys):
@@ -205,7 +230,8 @@ def series(n: int = 200, **columns: Any) -> list[dict[str, Any]]:
     ],
 )
 def test_losses_of_another_program_are_found_by_their_names(here, capsys, names, delimiter):
-    rows = series(**{"step": lambda k: 10 * k, names[0]: lambda k: 1.4 if k < 100 else 1e-3, names[1]: 5.0})
+    moving = {names[0]: lambda k: noisy(k) if k < 100 else 1e-3 * noisy(k), names[1]: lambda k: 4 * noisy(-k)}
+    rows = series(**{"step": lambda k: 10 * k, **moving})
     document = diagnosed(capsys, table(here / "losses.csv", rows, delimiter))
     assert document["columns"] == {"D/loss": names[0], "G/loss": names[1]}
     assert document["unit"] == "step"
@@ -215,7 +241,7 @@ def test_losses_of_another_program_are_found_by_their_names(here, capsys, names,
 
 
 def test_which_column_was_taken_is_said(here, capsys):
-    rows = series(epoch=lambda k: k, errD=1.3, errG=0.7, errD_real=0.5, lr=1e-4)
+    rows = series(epoch=lambda k: k, errD=noisy, errG=lambda k: noisy(-k), errD_real=0.5, lr=1e-4)
     text = printed(capsys, table(here / "losses.csv", rows))
     assert "'errD' was taken for D/loss" in text
     assert "nothing was found" in text
@@ -229,7 +255,7 @@ def test_a_wasserstein_critic_near_zero_is_not_called_strong(here, capsys):
 
 def test_beliefs_are_believed(here, capsys):
     """As the tutorial of PyTorch prints them."""
-    rows = [{"Loss_D": 1.0, "Loss_G": 2.0, "D(x)": 0.99, "D(G(z))": 0.01} for _ in range(50)]
+    rows = [{"Loss_D": noisy(k), "Loss_G": 2 * noisy(-k), "D(x)": 0.99, "D(G(z))": 0.01} for k in range(50)]
     assert kinds(diagnosed(capsys, table(here / "losses.csv", rows))) == ["strong"]
 
 
@@ -257,6 +283,50 @@ def test_a_single_loss_that_leaps_is_a_note(here, capsys, at, name, value):
     assert found["evidence"]["statistic"] > found["evidence"]["threshold"] == 8
 
 
+def near(level: float, share: float, seed: int):
+    """A loss about a level that moves by a share of it."""
+    return lambda k: level * (1 + share * float(Draw("near", seed, k).normal(1)))
+
+
+@pytest.mark.parametrize("share", [0.0, 1e-4, 3e-3])
+@pytest.mark.parametrize(("d", "g"), [(1.386, 0.693), (1.386, -0.693), (0.693, 0.693), (1.39, 0.69)])
+def test_losses_that_stay_at_those_of_a_critic_that_knows_nothing_are_found(here, capsys, d, g, share):
+    document = diagnosed(
+        capsys, table(here / "losses.csv", series(400, d_loss=near(d, share, 1), g_loss=near(g, share, 2)))
+    )
+    (found,) = document["findings"]
+    assert found["finding"] == "blind"
+    assert found["began"] <= 80
+    assert found["ended"] is None
+    assert "½" in found["detail"]
+
+
+@pytest.mark.parametrize(("d", "g"), [(0.25, 0.5), (2.0, 0.01), (-3.0, 7.0)])
+def test_losses_that_do_not_move_are_found(here, capsys, d, g):
+    assert kinds(diagnosed(capsys, table(here / "losses.csv", series(400, d_loss=d, g_loss=g)))) == ["stagnation"]
+
+
+@pytest.mark.parametrize(
+    ("d", "g"),
+    [
+        (near(1.386, 0.05, 1), near(0.693, 0.05, 2)),
+        (near(1.3, 0.03, 1), near(0.8, 0.05, 2)),
+        (near(0.5, 0.02, 1), near(0.25, 0.02, 2)),
+        (lambda k: 1.386 - 0.3 * k / 400, lambda k: 0.693 + 0.5 * k / 400),
+        (lambda k: 0.02 * math.sin(k), 0.0),
+    ],
+)
+def test_losses_that_move_are_not_called_still(here, capsys, d, g):
+    assert kinds(diagnosed(capsys, table(here / "losses.csv", series(400, d_loss=d, g_loss=g)))) == []
+
+
+def test_losses_that_stood_still_for_a_while_are_told_with_an_end(here, capsys):
+    rows = series(400, d_loss=lambda k: 1.386 if k < 200 else noisy(k), g_loss=lambda k: 0.693 if k < 200 else noisy(k))
+    found = diagnosed(capsys, table(here / "losses.csv", rows))["findings"]
+    assert found[0]["finding"] == "blind"
+    assert 200 <= found[0]["ended"] <= 240
+
+
 def test_a_generators_loss_may_rise(here, capsys):
     rows = series(d_loss=noisy, g_loss=lambda k: noisy(-k))
     rows[139]["g_loss"] = 9.0
@@ -264,7 +334,7 @@ def test_a_generators_loss_may_rise(here, capsys):
 
 
 def test_json_lines_with_a_loss_that_is_no_number(here, capsys):
-    rows = series(iteration=lambda k: k, D_loss=lambda k: math.nan if k >= 150 else 1.3, G_loss=0.8)
+    rows = series(iteration=lambda k: k, D_loss=lambda k: math.nan if k >= 150 else noisy(k), G_loss=noisy)
     (here / "losses.jsonl").write_text("\n".join(map(json.dumps, rows)))
     document = diagnosed(capsys, "losses.jsonl")
     assert kinds(document) == ["nan"]
@@ -287,6 +357,30 @@ def test_samples_that_are_all_the_same(here, capsys):
     assert "collapse" in kinds(document)
     assert all(finding["began"] is None for finding in document["findings"])
     assert "256 samples were looked at" in document["notes"][0]
+
+
+def test_a_kind_is_told_once_of_samples(here, capsys):
+    digits = zerosum.open_data("digits", progress=False)
+    one = digits.space.to_array(digits.train.batch(torch.zeros(1, dtype=torch.int64), Draw("one")).real)
+    np.save("made.npy", np.repeat(one, 100, 0))
+    document = diagnosed(capsys, "--samples", "made.npy", "--against", "digits", "--out", "page.html")
+    assert len(kinds(document)) == len(set(kinds(document)))
+    assert {"collapse", "partial"} <= set(kinds(document))
+    (partial,) = (finding for finding in document["findings"] if finding["finding"] == "partial")
+    assert {"signal/rarest", "signal/coverage"} <= partial["evidence"].keys()
+    assert re.search(r"class '\d' is hardly made", partial["detail"])
+    page = (here / "page.html").read_text()
+    assert "Real samples that are farthest from all generated ones".lower() in page.lower()
+    assert page.count("data:image/png;base64,") >= 3
+    assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_a_page_of_losses_has_them_with_what_was_found_shaded(here, capsys):
+    losses = table(here / "losses.csv", series(400, step=lambda k: k, d_loss=1.386, g_loss=0.693))
+    diagnosed(capsys, losses, "--out", "page.html")
+    page = (here / "page.html").read_text()
+    for part in ("critic blind", "d_loss</b> was taken for D/loss", 'class="stretch"', "Losses", "What helps", "½"):
+        assert part in page
 
 
 def test_good_samples_have_no_finding(here, capsys):
@@ -345,6 +439,10 @@ def test_a_mistake_is_told_once(capsys, words, message):
         ("d_loss,g_loss\n1,x\n", "line 2: 'g_loss' is 'x', not a number"),
         ('{"d_loss": 1}\n{"d_loss"\n', "line 2, is no JSON"),
         ('{"d_loss": [1]}\n', "'d_loss' is [1], not a number"),
+        (
+            '[{"d_loss": 1, "g_loss": 2}]\n',
+            "is a JSON array; losses are read from JSONL, an object a line, or from CSV",
+        ),
         (b"\xff\xfe\x00d", "cannot be read"),
     ],
 )

@@ -1,6 +1,7 @@
 """Small data sets on disk, and a cache of the tests' own."""
 
 import io
+import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -33,5 +34,23 @@ def folder(tmp_path: Path) -> Callable[..., Path]:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(content if isinstance(content, bytes) else encoded(content))
         return tmp_path / name
+
+    return make
+
+
+@pytest.fixture
+def tar(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a tar file of names and contents."""
+
+    def make(name: str, members: dict[str, np.ndarray | bytes]) -> Path:
+        place = tmp_path / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(place, "w") as archive:
+            for path, given in members.items():
+                content = given if isinstance(given, bytes) else encoded(given)
+                entry = tarfile.TarInfo(path)
+                entry.size = len(content)
+                archive.addfile(entry, io.BytesIO(content))
+        return place
 
     return make

@@ -138,7 +138,7 @@ def test_resized_floats_keep_their_range() -> None:
         (np.zeros((0, 4, 4), np.uint8), "images are"),
         (np.zeros(()), "images are"),
         (np.full((5, 4, 4), 200.0), "from 200 to 200.*255"),
-        (np.full((5, 4, 4), np.nan), "nan"),
+        (np.full((5, 4, 4), np.nan), "not finite"),
         (np.full((5, 2), np.inf), "finite"),
         (np.zeros((5, 0)), "at least one dimension"),
         (np.zeros((2, 4, 4), np.uint8), "at least 3"),

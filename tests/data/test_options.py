@@ -23,6 +23,8 @@ def test_resolution_is_height_by_width(given: str | None, size: tuple[int, int] 
         ("label", "colour"),
         *[(name, bad) for name in ("shift", "scale", "crop") for bad in (-0.1, 1.0, float("nan"))],
         ("rotate", 181.0),
+        ("shard_window", 0),
+        ("read_ahead", 0),
         *[("held_out", bad) for bad in (0.0, 1.0, -1.0, float("nan"))],
     ],
 )

@@ -1,18 +1,25 @@
 """What every source promises, whatever lies behind it."""
 
+import atexit
+import functools
+import io
 import itertools
+import tarfile
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from zerosum.data import DATA, Batch, Data, DataOptions, Density, open_data
 from zerosum.data.packed import PackedSource
 from zerosum.draw import Draw
 
-NAMES = [name for name in DATA if not name.startswith("hf:")]
+NAMES = [name for name in DATA if not name.startswith(("hf:", "shards:"))]
 VARIED = DataOptions(flip=True, shift=0.1, rotate=10, scale=0.1, crop=0.2)
 
 
@@ -22,6 +29,23 @@ def uint8_images() -> np.ndarray:
 
 def own_density() -> Density:
     return Density(name="line", dimensions=3, sample=lambda n, draw: draw.uniform(n, 3))
+
+
+@functools.cache
+def shards() -> str:
+    """The same images in two tar files."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    for shard in range(2):
+        with tarfile.open(Path(folder.name, f"{shard}.tar"), "w") as archive:
+            for number, image in enumerate(uint8_images()[10 * shard :][:10]):
+                buffer = io.BytesIO()
+                Image.fromarray(image).save(buffer, "PNG")
+                entry = tarfile.TarInfo(f"{shard}{number}.png")
+                entry.size = buffer.tell()
+                buffer.seek(0)
+                archive.addfile(entry, buffer)
+    return f"shards:{folder.name}"
 
 
 CASES: dict[str, Callable[[], Data]] = {
@@ -36,6 +60,8 @@ CASES: dict[str, Callable[[], Data]] = {
     "float array": lambda: open_data((uint8_images() / 255).astype(np.float64)),
     "tensor": lambda: open_data(torch.linspace(-1, 1, 4320).view(9, 5, 8, 12)),
     "data set": lambda: open_data([(image, index % 2) for index, image in enumerate(uint8_images())]),
+    "shards": lambda: open_data(shards()),
+    "shards, varied": lambda: open_data(shards(), VARIED),
     "points": lambda: open_data(np.random.default_rng(0).normal(size=(30, 4))),
     "own density": lambda: open_data(own_density()),
 }

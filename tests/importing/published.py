@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 
 STYLES, LATENT, DEPTH, SIDES, CHANNELS = 6, 5, 2, (4, 8, 16), {4: 16, 8: 16, 16: 8}
+BUFFERS = ("w_avg", "noise_const", "resample_filter", "transform", "freqs", "phases", "magnitude_ema")
+BUFFERS += ("up_filter", "down_filter")
 FIR = torch.outer(*[torch.tensor([1.0, 3.0, 3.0, 1.0])] * 2) / 64
 
 
@@ -196,7 +198,7 @@ def pkl(path, G, D=None, *, clamp=None, live=None, protocol=3, **attributes):
         def module(class_name, weights, path=""):
             inner = sorted({name.split(".")[0] for name in weights if "." in name})
             own = {name: value for name, value in weights.items() if "." not in name}
-            buffers = {n: v for n, v in own.items() if n in ("w_avg", "noise_const", "resample_filter")}
+            buffers = {n: v for n, v in own.items() if n in BUFFERS}
             state = {"training": False, "_parameters": {}, "_buffers": buffers, "_non_persistent_buffers_set": set()}
             state["_parameters"] = {n: torch.nn.Parameter(v) for n, v in own.items() if n not in buffers}
             state["_init_kwargs"], state["weight_gain"] = EasyDict(z_dim=LATENT), np.float64(0.25)

@@ -157,9 +157,7 @@ def altered(**changes):
     return {name: value for name, value in (PLAY | changes).items() if value is not None}
 
 
-STYLEGAN3 = {"mapping.w_avg": torch.zeros(6), "synthesis.L0_36_512.weight": torch.zeros(2, 2)}
 WRONG = {
-    "StyleGAN3 is not supported yet": (STYLEGAN3, {}),
     "lacks 'synthesis.b8.conv0.noise_const'": (altered(**{"synthesis.b8.conv0.noise_const": None}), {}),
     "has 'synthesis.b8.more' besides": (altered(**{"synthesis.b8.more": torch.zeros(1)}), {}),
     "is (16, 12, 3, 3) there": (altered(**{"synthesis.b8.conv0.weight": torch.zeros(16, 12, 3, 3)}), {}),

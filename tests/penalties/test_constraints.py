@@ -10,7 +10,7 @@ from torch import nn
 
 from zerosum.errors import UserError
 from zerosum.penalties import clip_weights, spectral_norm
-from zerosum.penalties.constraints import SpectralNorm, leading_singular_vectors
+from zerosum.penalties.constraints import InitialSpectralNorm, SpectralNorm, leading_singular_vectors
 
 LAYERS = {
     "linear": lambda: nn.Linear(30, 20),
@@ -69,6 +69,26 @@ def test_the_norm_stays_one_in_training(name):
         optimizer.zero_grad()
         if step > 100:
             assert measured(layer) == pytest.approx(1, abs=0.01)  # as the frozen critic of the next move is
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_norm_stays_what_it_was_at_the_start_where_that_is_asked_for(name):
+    """Improved spectral normalisation: W is as it starts, and after any change has the norm that it started with."""
+    torch.manual_seed(0)
+    layer = LAYERS[name]()
+    before = layer.weight.detach().clone()
+    norm = measured(layer)
+    spectral_norm(layer, kind=InitialSpectralNorm)
+    torch.testing.assert_close(layer.weight, before)
+    with torch.no_grad():
+        layer.parametrizations.weight.original.mul_(3.0)
+    for _ in range(2):
+        _ = layer.weight
+    assert measured(layer) == pytest.approx(norm, rel=0.001)
+    torch.testing.assert_close(layer.weight, before)
+    other = spectral_norm(LAYERS[name](), kind=InitialSpectralNorm)
+    other.load_state_dict(layer.state_dict())
+    assert torch.equal(other.eval().weight, layer.eval().weight)
 
 
 @pytest.mark.parametrize("name", LAYERS)

@@ -22,7 +22,10 @@ SPACES = {
     "points": Points((2,), extent=2.0),
 }
 LABELS = ("cgan", "acgan", "projection", "sgan", "biggan")
-IMAGES = ("dcgan", "cyclegan", "progan", "stylegan", "stylegan2", "sagan", "biggan")
+IMAGES = (
+    *("dcgan", "cyclegan", "progan", "stylegan", "stylegan2", "stylegan3"),
+    *("sagan", "biggan", "lapgan", "vitgan"),
+)
 TAKES = {
     name: [kind for kind in SPACES if (kind == "images" or name not in (*IMAGES, *LABELS))] for name in recipes.names()
 }
@@ -43,10 +46,14 @@ IMPOSSIBLE = {
         "progan",
         "stylegan",
         "stylegan2",
+        "stylegan3",
         "sagan",
         "biggan",
     ),
-    "augment_target": ("wgan", "wgan-gp", "r3gan", "cgan", "acgan", "infogan", "progan", "stylegan", "stylegan2"),
+    "augment_target": (
+        *("wgan", "wgan-gp", "r3gan", "cgan", "acgan", "infogan"),
+        *("progan", "stylegan", "stylegan2", "stylegan3"),
+    ),
     "unrolled": ("wgan",),
     "pac": ("cgan", "acgan", "projection", "biggan"),
     "latent_size": ("biggan",),  # too few for its parts

@@ -8,6 +8,7 @@ from zerosum.diagnosis.course import course_of
 from zerosum.diagnosis.detectors import find
 from zerosum.diagnosis.findings import Finding
 from zerosum.runs.exhibits import HEIGHT, LEFT, SHOWN, WIDTH, moments_of, plots, span, strips
+from zerosum.runs.foreign import with_class
 
 
 def course(*dead: float):
@@ -111,3 +112,11 @@ def test_the_surest_findings_are_shown_in_their_order(tmp_path):
     assert [picture["words"] for picture in found[0].pictures] == ["when it was over"]
     assert found[0].pictures[0]["src"].startswith("data:image/png;base64,")
     assert strips([Finding(kind="few")], snapshots) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "classes", "detail"), [(1.0, ("cat", "dog"), "class 'dog' is hardly made"), (2.0, ("cat", "dog"), "")]
+)
+def test_the_class_that_is_hardly_made_is_named(number, classes, detail):
+    finding = Finding(kind="partial", detector="rarest", evidence={"signal/rarest_class": number})
+    assert with_class(finding, classes).detail == detail

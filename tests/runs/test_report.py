@@ -2,9 +2,12 @@ import base64
 import json
 import re
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from zerosum.data import open_data
+from zerosum.diagnosis.beforehand import of_data
 from zerosum.errors import UserError
 from zerosum.runs import write_report
 from zerosum.runs.pictures import LARGE_BYTES, data_uri
@@ -124,9 +127,10 @@ def test_findings_stand_on_top_with_bars_evidence_advice_and_samples(make_run):
         ("good", "55.0", "45.0"),
     ]
     assert 'aria-label="dead units: from 1,200 to 2,200; samples seen"' in section
-    for part in ("1,200 – 2,200", "dead 1", "bad initial weights", "He 2015", "after 1,500 samples seen", "healthy"):
+    words = ("bad initial weights", "He 2015", "at 1,500 samples", "nothing serious found")
+    for part in ("1,200 – 2,200", "dead 1", *words):
         assert part in section
-    assert re.findall(r"<figcaption>([a-z ,]+) <output>after ([\d,]+)", section) == [
+    assert re.findall(r"<figcaption>([a-z ,]+), <output>at ([\d,]+) samples", section) == [
         ("before", "1,000"),
         ("at its worst", "1,500"),
         ("when it was over", "4,000"),
@@ -138,9 +142,62 @@ def test_findings_stand_on_top_with_bars_evidence_advice_and_samples(make_run):
 
 
 def test_a_run_that_nobody_watched_has_no_findings_to_show(make_run):
-    assert 'id="findings"' not in write_report(make_run(log=LOG)).read_text()
+    page = write_report(make_run(log=LOG)).read_text()
+    assert 'id="findings"' not in page
+    assert "Shaded" not in page
 
 
 def test_a_run_that_was_watched_says_when_it_was_too_little(make_run):
     watched = {"doctor": "watch", "every_samples": 100}
     assert "The doctor looked 1 time:" in write_report(make_run(log=probed(1, 2, dead=0.0), doctor=watched)).read_text()
+
+
+def test_what_was_wrong_is_shaded_behind_the_curves(make_run):
+    log = [*probed(1, 11, dead=0.0), *probed(11, 21, dead=1.0), *probed(21, 41, dead=0.0)]
+    page = write_report(make_run(log=log)).read_text()
+    curves = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])["curves"]
+    (band,) = curves["bands"]
+    assert (band["begin"], band["end"], band["severity"], band["letter"]) == (1_200, 2_200, "serious", "a")
+    assert "Shaded: <b>a</b> dead units." in page
+
+
+def test_what_was_found_in_data_stands_with_its_evidence_and_the_samples_concerned(make_run):
+    run = make_run(log=LOG)
+    values = np.random.default_rng(0).integers(0, 256, (60, 16, 16), np.uint8)
+    data = open_data(values * (np.arange(60) % 2)[:, None, None].astype(np.uint8), progress=False)
+    kinds = {finding.kind for finding in of_data(run, data)}
+    assert {"few", "constant", "duplicates"} <= kinds
+    section = write_report(run).read_text()
+    section = section[section.index('id="findings"') : section.index('id="samples"')]
+    assert "one value everywhere" in section
+    assert "100% sure" in section
+    assert section.count('class="exemplars"') >= 3
+
+
+@pytest.mark.parametrize(
+    ("act", "words"),
+    [
+        ("set", ["before", "after"]),
+        ("kept", ["before", "after"]),
+        ("reverted", ["before", "after"]),
+        ("back", ["before", "after"]),
+        ("stopped", ["before"]),
+        ("begin again", ["before"]),
+    ],
+)
+def test_every_act_has_pictures_where_there_are_snapshots(make_run, act, words):
+    entry = {"samples_seen": 1_000, "note": f"doctor: {act}", "treatment": {"act": act}}
+    around = [{"samples_seen": seen, "d_real": 0.5} for seen in (500, 2_000)]
+    run = make_run(log=[around[0], entry, around[1]], snapshots=(0, 1000, 2000))
+    page = write_report(run).read_text()
+    section = page[page.index('id="treatment"') : page.index('id="samples"')]
+    assert re.findall(r"<figcaption>([a-z ]+), <output>at ([\d,]+) samples", section) == list(
+        zip(words, ["1,000", "2,000"], strict=False)
+    )
+
+
+def test_an_act_without_a_later_snapshot_has_no_after(make_run):
+    entry = {"samples_seen": 1_000, "note": "doctor: set", "treatment": {"act": "set"}}
+    page = write_report(make_run(log=[entry], snapshots=(0, 1000))).read_text()
+    assert "<figcaption>before, <output>at 1,000 samples" in page
+    assert "<figcaption>after" not in page

@@ -3,13 +3,16 @@
 Only the module of the command that was given is imported, so that `zerosum --help` answers at once.
 """
 
+import contextlib
 import importlib
 import io
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from zerosum.errors import Interrupted, TrainingFailed, UserError, choose
+from zerosum.errors import Interrupted, Notice, TrainingFailed, UserError, choose
 
 COMMANDS = {
     "check": "examine a data set before it is trained on",
@@ -51,7 +54,8 @@ def main(words: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without UTF-8 is no reason to fail
     try:
-        run(list(sys.argv[1:] if words is None else words))
+        with _plain_notices():
+            run(list(sys.argv[1:] if words is None else words))
         sys.stdout.flush()
     except UserError as error:
         return _fail(error, 2)
@@ -77,6 +81,24 @@ def run(words: list[str]) -> None:
     else:
         choose("command", command, COMMANDS)
         importlib.import_module(f"zerosum.cli.{command}_command").run(rest)
+
+
+@contextlib.contextmanager
+def _plain_notices() -> Iterator[None]:
+    """Say what is meant for the user as errors are said, once each, and warnings of libraries as they are."""
+    usual, said = warnings.showwarning, set[str]()
+
+    def say(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if not issubclass(category, Notice):
+            usual(message, category, *where, **more)
+        elif str(message) not in said:
+            said.add(str(message))
+            print(f"zerosum: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", Notice)
+        warnings.showwarning = say
+        yield
 
 
 def _fail(message: object, code: int) -> int:

@@ -1,4 +1,4 @@
-"""`zerosum check DATA [--resolution …]`."""
+"""`zerosum check DATA [--resolution …] [--out PAGE]`."""
 
 import json
 
@@ -12,6 +12,7 @@ from zerosum.errors import UserError
 FLAGS = [
     Flag("data", str | None, None, "A name (see `zerosum list`) or a path.", "DATA", positional=True),
     Flag("device", Device, "auto", "Where the training will be; auto: the fastest there is."),
+    Flag("out", str | None, None, "A page to write: findings, evidence and pictures in one HTML file.", "PAGE.html"),
     Flag("json", bool, False, "Print a document, and nothing else, on standard output."),
 ]
 DESCRIPTION = """Examine a data set before it is trained on: copies, empty images, balance, value range, doubtful
@@ -29,5 +30,7 @@ def run(words: list[str]) -> None:
     from zerosum.runs.checking import check_page
 
     options = given(values, {"data": of_data}, words)
-    found = api.check(values["data"], device=values["device"], progress=not values["json"], **options)
+    found = api.check(
+        values["data"], device=values["device"], out=values["out"], progress=not values["json"], **options
+    )
     show(Text(json.dumps(found.document(), indent=2)) if values["json"] else check_page(found))

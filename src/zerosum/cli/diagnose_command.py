@@ -1,4 +1,4 @@
-"""`zerosum diagnose RUN|FILE [--samples FOLDER --against DATA] [--spectral]`."""
+"""`zerosum diagnose RUN|FILE [--samples FOLDER --against DATA] [--spectral] [--out PAGE]`."""
 
 import json
 
@@ -13,6 +13,7 @@ FLAGS = [
     Flag("against", str | None, None, "Real data to hold these samples against: a name or a path.", "DATA"),
     Flag("spectral", bool, False, "Also give the spectral norm of every weight of a run's networks."),
     Flag("checkpoint", str | None, None, "Of spectral norms: best, or samples seen; none: the newest.", "best|NUMBER"),
+    Flag("out", str | None, None, "A page to write: findings, evidence and pictures in one HTML file.", "PAGE.html"),
     Flag("json", bool, False, "Print a document, and nothing else, on standard output."),
     Flag("list", bool, False, "Name all that can be found and stop."),
 ]

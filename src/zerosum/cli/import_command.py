@@ -8,11 +8,16 @@ from zerosum.errors import UserError
 
 FLAGS = [
     Flag(
-        "file", str | None, None, "A .pkl of stylegan2-ada-pytorch or a .pt of rosinality's.", "FILE", positional=True
+        "file",
+        str | None,
+        None,
+        "A .pkl of stylegan2-ada-pytorch or stylegan3, or a .pt of rosinality's.",
+        "FILE",
+        positional=True,
     ),
     Flag("out", Path | None, None, "The new run directory; none: the next free one under runs/.", "RUN"),
 ]
-DESCRIPTION = "Read published StyleGAN2 weights as a run, without executing anything that the file asks for."
+DESCRIPTION = "Read published StyleGAN2 or StyleGAN3 weights as a run, without executing anything of the file."
 
 
 def run(words: list[str]) -> None:

@@ -1,10 +1,11 @@
-"""`zerosum sample RUN [--n] [--seed] [--label] [--out X]`."""
+"""`zerosum sample RUN [--n] [--seed] [--label] [--out X] [--compile]`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from zerosum.cli.flags import Flag, parse
-from zerosum.cli.options import RUN, run_named
+from zerosum.cli.options import COMPILE, RUN, run_named
 from zerosum.cli.output import show
 
 FLAGS = [
@@ -16,6 +17,7 @@ FLAGS = [
     Flag("live", bool, False, "Use the generator as trained last, not its average."),
     Flag("checkpoint", str | None, None, "best, or samples seen; none: the newest.", "best|NUMBER"),
     Flag("sampler", str | None, None, "Which of the model's samplers (translation has one for each direction)."),
+    replace(COMPILE, help="Compile the generator; auto: where so many samples are made that it pays."),
 ]
 
 
@@ -28,7 +30,7 @@ def run(words: list[str]) -> None:
     from zerosum import api
 
     averaged = not values.pop("live")
-    api.write_samples(path, **values | {"out": out, "averaged": averaged})
+    api.write_samples(path, **values | {"out": out, "averaged": averaged}, tell=show)
     show(f"{values['n']} samples: {out}")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from zerosum.data.options import DataOptions
-from zerosum.data.packing import IN_MEMORY, Cache
+from zerosum.data.packing import IN_MEMORY, Cache, listed
 from zerosum.data.pictures import PRECISION, Form, Pictures, common_form
 from zerosum.data.samples import Samples, blocks, fingerprint
 from zerosum.errors import UserError
@@ -108,8 +108,7 @@ def class_numbers(labels: Any, count: int, name: str) -> tuple[np.ndarray | None
 
 def _points(array: np.ndarray, labels: np.ndarray | None, classes: tuple[str, ...], name: str) -> Samples:
     values = np.array(array, dtype=np.float32, order="C")
-    if not np.isfinite(values).all():
-        raise UserError(f"{name} has values that are not finite numbers.")
+    refuse_not_finite([values], name)
     if not values.shape[1]:
         raise UserError(f"{name} has shape {array.shape}: points need at least one dimension.")
     return Samples(values=values, labels=labels, classes=classes, fingerprint=fingerprint(values, labels, classes))
@@ -143,6 +142,22 @@ def stored_type(dtype: np.dtype[Any], name: str) -> np.dtype[Any]:
     )
 
 
+def refuse_not_finite(parts: Iterable[np.ndarray], name: str) -> None:
+    """Stop where samples have values that are no numbers, or infinite.
+
+    Args:
+        parts: samples, `(n, …)` each, in their order.
+        name: for messages.
+    """
+    bad = np.concatenate([~np.isfinite(part).reshape(len(part), -1).all(1) for part in parts])
+    if bad.any():
+        where = listed(tuple(map(str, np.flatnonzero(bad).tolist())))
+        raise UserError(
+            f"{name} has values that are not finite (NaN or infinite) in {int(bad.sum())} of {len(bad)} samples, "
+            f"at {where}. Mend or remove these."
+        )
+
+
 def is_signed(parts: Iterable[np.ndarray], name: str) -> bool:
     """Whether floats are in [-1, 1], not [0, 1].
 
@@ -170,7 +185,10 @@ def as_levels(images: np.ndarray, signed: bool) -> np.ndarray:
 
 
 def _signed(images: np.ndarray, name: str) -> bool:
-    return images.dtype.kind == "f" and is_signed(blocks(images), name)
+    if images.dtype.kind != "f":
+        return False
+    refuse_not_finite(blocks(images), name)
+    return is_signed(blocks(images), name)
 
 
 def _pictures(

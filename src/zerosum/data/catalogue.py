@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from torch import Tensor
 
-from zerosum.data import arrays, files, glyphs, hub, idx
+from zerosum.data import arrays, files, glyphs, hub, idx, tar
 from zerosum.data.core import Data, Source
 from zerosum.data.digits import digits
 from zerosum.data.options import DataOptions
@@ -18,6 +18,7 @@ from zerosum.data.photos import photographs
 from zerosum.data.points import DENSITIES, Density, density
 from zerosum.data.samples import Domains, Samples
 from zerosum.data.sequences import Items, sequence_samples
+from zerosum.data.streamed import streamed
 from zerosum.errors import UserError, nearest
 
 DATA: dict[str, str] = {
@@ -31,10 +32,21 @@ DATA: dict[str, str] = {
     "grid100": "points: 100 Gaussians on a 10 x 10 grid",
     "swissroll": "points: a noisy spiral",
     "hf:NAME": 'a data set of the Hugging Face hub, or a folder of parquet or arrow files (pip install "zerosum[hub]")',
+    "shards:PATTERN": "tar files as of WebDataset, read while training: shards:/data/train-{000..099}.tar",
 }
 """What has a name, for lists; everything else is a path: a folder of images, `.zip`, `.npy`, `.npz` or IDX."""
 Given = str | os.PathLike[str] | np.ndarray | Tensor | Items | Data | Density
-_IN_SAMPLES = ("allow_unreadable", "target", "label", "resolution", "channels", "fit")
+_IN_SAMPLES = (
+    "allow_unreadable",
+    "target",
+    "label",
+    "resolution",
+    "channels",
+    "fit",
+    "streaming",
+    "shard_window",
+    "read_ahead",
+)
 
 
 class Material(Protocol):
@@ -119,6 +131,8 @@ def material(given: Any, options: DataOptions, cache: Cache) -> Material:
 def _named(name: str, options: DataOptions, cache: Cache) -> Material:
     if not name.strip():
         raise UserError(f"The name of the data is empty. Names: {', '.join(DATA)}; or a path.")
+    if options.streaming and not name.startswith(("hf:", "shards:")):
+        raise UserError(f"{name} cannot be streamed; hf:NAME and shards:PATTERN can.")
     if name == "digits":
         return digits(options, cache)
     if name == "glyphs":
@@ -130,7 +144,10 @@ def _named(name: str, options: DataOptions, cache: Cache) -> Material:
     if name in DENSITIES:
         return density(name)
     if name.startswith("hf:"):
-        return hub.hub_samples(name.removeprefix("hf:"), options, cache)
+        opened = hub.hub_stream if options.streaming else hub.hub_samples
+        return opened(name.removeprefix("hf:"), options, cache)
+    if name.startswith("shards:"):
+        return streamed(name, tar.tar_shards(name.removeprefix("shards:"), cache.root / "shards"), options, cache)
     return _stored(Path(name).expanduser(), options, cache)
 
 

@@ -1,7 +1,7 @@
 """Where real samples come from: sources that give batches by position, never by hidden state."""
 
 from dataclasses import dataclass, fields, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -58,6 +58,22 @@ class Source(Protocol):
 
         Whatever varies between two visits of a position (augmentation, a density's noise) comes from `draw`.
         """
+        ...
+
+
+@runtime_checkable
+class Ordered(Protocol):
+    """What a source has besides when not every order of its samples costs the same: one of its own, and foresight."""
+
+    def order(self, epoch: Draw, stream: Draw, start: int, count: int) -> Tensor:
+        """The positions at places `start … start + count` of an epoch, or as many as it has left, int64.
+
+        An epoch has every position once. What is near in one `stream` of an `epoch` is near in all others.
+        """
+        ...
+
+    def expect(self, positions: Tensor) -> bool:
+        """Begin to read what will soon be asked for; whether there is room for it. No batch depends on it."""
         ...
 
 

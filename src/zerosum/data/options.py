@@ -43,6 +43,13 @@ class DataOptions:
         float, Doc("Share of the samples that is never trained on, at most 10,000, evenly from every class.")
     ] = 0.2
     allow_unreadable: Annotated[bool, Doc("Go on although more than 5 % of the images cannot be read.")] = False
+    streaming: Annotated[
+        bool, Doc("Read hf:NAME from its parquet files while training, instead of packing it once.")
+    ] = False
+    shard_window: Annotated[
+        int, Doc("Of data that is streamed, shards: how many at a time, whose samples are mixed.")
+    ] = 16
+    read_ahead: Annotated[int, Doc("Of data that is streamed: decoded samples in memory, at most.")] = 1024
 
     def __post_init__(self) -> None:
         choose("preprocessing", self.preprocessing, dict.fromkeys(get_args(Preprocessing)))
@@ -54,6 +61,9 @@ class DataOptions:
         for name, top in (("shift", 1.0), ("rotate", 180.0), ("scale", 1.0), ("crop", 1.0)):
             if not 0 <= getattr(self, name) <= top or getattr(self, name) == 1.0 == top:
                 raise UserError(f"{name} is {getattr(self, name)}; it must be at least 0 and below {top:g}.")
+        for name in ("shard_window", "read_ahead"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} is {getattr(self, name)}; it must be at least 1.")
         if not 0 < self.held_out < 1:
             raise UserError(f"held_out is {self.held_out}; it is a share of the samples, between 0 and 1.")
 

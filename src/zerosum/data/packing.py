@@ -25,7 +25,7 @@ from zerosum.data.options import DataOptions
 from zerosum.data.parallel import in_parallel
 from zerosum.data.pictures import Form, Pictures, common_form, conform
 from zerosum.data.samples import FEWEST, Samples, blocks, fingerprint
-from zerosum.errors import UserError
+from zerosum.errors import Notice, UserError
 
 VERSION = 1
 IN_MEMORY = 512 * 2**20
@@ -72,7 +72,7 @@ class Cache:
             assert found is not None, place
         refuse_unreadable(found.unreadable, len(found) + len(found.unreadable), options.allow_unreadable)
         if found.unreadable:
-            warnings.warn(f"Skipped unreadable images: {_listed(found.unreadable)}.", stacklevel=2)
+            warnings.warn(f"Skipped unreadable images: {listed(found.unreadable)}.", Notice, stacklevel=2)
         return found
 
     def _build(self, place: Path | None, pictures: Pictures, options: DataOptions) -> Path:
@@ -129,26 +129,27 @@ def _readable(pictures: Pictures, failed: dict[int, str], options: DataOptions) 
     names = tuple(f"{pictures.describe(item)} ({failed[item]})" for item in sorted(failed))
     left = pictures.count - len(failed)
     if left == 0 and failed:
-        raise UserError(f"None of the {pictures.count} image(s) can be read: {_listed(names)}.")
+        raise UserError(f"None of the {pictures.count} image(s) can be read: {listed(names)}.")
     refuse_unreadable(names, pictures.count, options.allow_unreadable)
     if left < FEWEST:
         raise UserError(
             f"{left} usable image(s); at least {FEWEST} are needed: 2 training samples and 1 held out."
-            + (f" Unreadable: {_listed(names)}." if names else "")
+            + (f" Unreadable: {listed(names)}." if names else "")
         )
     return np.delete(np.arange(pictures.count), sorted(failed))
 
 
-def refuse_unreadable(names: tuple[str, ...], total: int, allowed: bool) -> None:
-    """Stop when more than 5 % of the images cannot be read, unless that is allowed."""
+def refuse_unreadable(names: tuple[str, ...], total: int, allowed: bool, what: str = "images") -> None:
+    """Stop when more than 5 % of the images (or `what` there is) cannot be read, unless that is allowed."""
     if not allowed and len(names) > UNREADABLE_SHARE * total:
         raise UserError(
-            f"{len(names)} of {total} images cannot be read: {_listed(names)}. "
+            f"{len(names)} of {total} {what} cannot be read: {listed(names)}. "
             "Mend or remove them, or skip them with allow_unreadable."
         )
 
 
-def _listed(names: tuple[str, ...]) -> str:
+def listed(names: tuple[str, ...]) -> str:
+    """The first of some names, and how many more there are."""
     more = len(names) - NAMES_SHOWN
     return ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 

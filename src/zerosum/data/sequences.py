@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from zerosum.data import decode
-from zerosum.data.arrays import as_levels, class_numbers, is_signed, stored_type
+from zerosum.data.arrays import as_levels, class_numbers, is_signed, refuse_not_finite, stored_type
 from zerosum.data.options import DataOptions
 from zerosum.data.pictures import Form, common_form, conform
 from zerosum.data.samples import Samples, fingerprint
@@ -74,5 +74,6 @@ def _on_one_scale(images: list[np.ndarray], name: str) -> list[np.ndarray]:
     for dtype in {image.dtype for image in images}:
         stored_type(dtype, name)
     floats = [image for image in images if image.dtype.kind == "f"]
+    refuse_not_finite([image[None] for image in images], name)
     signed = bool(floats) and is_signed(floats, name)
     return [as_levels(image, signed) for image in images]

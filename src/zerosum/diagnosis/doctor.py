@@ -16,6 +16,7 @@ from zerosum.diagnosis.beforehand import of_data
 from zerosum.diagnosis.course import Course, course_of
 from zerosum.diagnosis.detectors import GRACE, HOLD, find, present
 from zerosum.diagnosis.findings import Finding
+from zerosum.diagnosis.health import nothing_wrong
 from zerosum.diagnosis.memory import memory_of
 from zerosum.diagnosis.probe import probe
 from zerosum.diagnosis.treatment import Act, Treatment
@@ -98,7 +99,7 @@ class Doctor:
             [*log, {**state.values, "samples_seen": state.samples_seen, **signals}], state.length_samples
         )
         found = [*of_data(self.run, state.data), *present(find(course))]
-        self.show(in_words(found) or ("healthy" if looked_enough(course) else ""))
+        self.show(in_words(found) or (nothing_wrong(course, ()).name if looked_enough(course) else ""))
         self.speak(found)
         act = Act() if self.treatment is None else self.treatment(state, course, found, log)
         for note in act.notes:

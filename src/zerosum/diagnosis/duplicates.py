@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from zerosum.diagnosis.figure import Figure, Names, judged, named
+from zerosum.diagnosis.figure import Concerned, Figure, Names, judged, named
 from zerosum.diagnosis.glance import Glance
 from zerosum.metrics.neighbours import nearest
 from zerosum.spaces import Images
@@ -36,13 +36,16 @@ def duplicates(train: Glance, names: Names) -> Figure:
     )
 
 
-def pairs(train: Glance, again: Tensor, names: Names) -> tuple[str, ...]:
+def pairs(train: Glance, again: Tensor, names: Names) -> Concerned:
     """Copies with what they are copies of."""
     copies, first = train.at(again), train.at(train.first)
     _, which = torch.unique(torch.cat([first.hashes, copies.hashes]), dim=0, return_inverse=True)
     original = first.positions[which[: first.n].argsort()][which[first.n :]]
     left, right = named(copies.positions, names), named(original, names)
-    return tuple(f"{copy} = {other}" for copy, other in zip(left, right, strict=True))
+    return Concerned(
+        tuple(f"{copy} = {other}" for copy, other in zip(left.names, right.names, strict=True)),
+        tuple((*copy, *other) for copy, other in zip(left.positions, right.positions, strict=True)),
+    )
 
 
 def leakage(train: Glance, held_out: Glance, names: Names) -> Iterator[Figure]:

@@ -14,6 +14,19 @@ Names = Sequence[str] | None
 """Of all samples, by position; None: positions are all there is."""
 
 
+@dataclass(frozen=True)
+class Concerned:
+    """Samples that a figure is about, the first `LISTED` of them.
+
+    Attributes:
+        names: what each, or each group of samples that belong together, is called.
+        positions: of the samples in each group, as the user counts them (before the split).
+    """
+
+    names: tuple[str, ...] = ()
+    positions: tuple[tuple[int, ...], ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Figure:
     """One thing that was measured.
@@ -25,6 +38,8 @@ class Figure:
         limit: beyond which something is wrong; None where nothing can be.
         least: whether the limit is the least that is right, not the most.
         samples: names or positions of those concerned, the first `LISTED` of them.
+        positions: of these samples, see `Concerned`; empty where it is not samples that are concerned.
+        domain: of which it is, where there are two.
         finding: what is wrong.
     """
 
@@ -34,6 +49,8 @@ class Figure:
     limit: float | None = None
     least: bool = False
     samples: tuple[str, ...] = ()
+    positions: tuple[tuple[int, ...], ...] = ()
+    domain: str = ""
     finding: Finding | None = None
 
     def document(self) -> dict[str, Any]:
@@ -47,7 +64,7 @@ class Figure:
         if not domain:
             return self
         finding = self.finding and replace(self.finding, detail=f"{domain}: {self.finding.detail}")
-        return replace(self, name=f"{domain}: {self.name}", finding=finding)
+        return replace(self, name=f"{domain}: {self.name}", domain=domain, finding=finding)
 
 
 def judged(
@@ -59,25 +76,36 @@ def judged(
     most: float | None = None,
     least: float | None = None,
     detail: str = "",
-    samples: tuple[str, ...] = (),
+    samples: Concerned | tuple[str, ...] = (),
     confidence: float = 1.0,
     **evidence: float,
 ) -> Figure:
     """A figure with a limit: `most` is still right, or `least` is; else a finding of this kind says so.
 
-    The finding's detail ends in the first of the samples concerned.
+    The finding's detail ends in the first of the samples concerned, or of whatever else has these names.
     """
     limit = least if most is None else most
     assert limit is not None
-    figure = Figure(name=name, value=value, n=n, limit=limit, least=most is None, samples=samples)
+    about = samples if isinstance(samples, Concerned) else Concerned(samples)
+    figure = Figure(
+        name=name,
+        value=value,
+        n=n,
+        limit=limit,
+        least=most is None,
+        samples=about.names,
+        positions=about.positions,
+    )
     if (value >= limit) if figure.least else (value <= limit):
         return figure
-    more = " …" if samples[SHOWN:] else ""
-    words = f"{detail}: {', '.join(samples[:SHOWN])}{more}" if samples else detail
+    more = " …" if about.names[SHOWN:] else ""
+    words = f"{detail}: {', '.join(about.names[:SHOWN])}{more}" if about.names else detail
     evidence = {"value": value, "limit": limit, "n": n, **evidence}
     return replace(figure, finding=Finding(kind=kind, evidence=evidence, detail=words, confidence=confidence))
 
 
-def named(positions: Tensor, names: Names) -> tuple[str, ...]:
+def named(positions: Tensor, names: Names) -> Concerned:
     """The first `LISTED` samples, by name where they have one."""
-    return tuple(str(place) if names is None else names[place] for place in positions[:LISTED].tolist())
+    first = positions[:LISTED].tolist()
+    called = tuple(str(place) if names is None else names[place] for place in first)
+    return Concerned(called, tuple((place,) for place in first))

@@ -12,6 +12,7 @@ from torch import Tensor
 from zerosum.data import Data, Source
 from zerosum.data.packed import PackedSource, PairedSource, UnpairedSource
 from zerosum.data.photos import CropSource
+from zerosum.data.streamed import StreamedSource
 from zerosum.diagnosis.features import plain_features
 from zerosum.draw import Draw
 from zerosum.errors import UserError
@@ -102,7 +103,7 @@ def stored(source: Source) -> Source:
         shape = tuple(source.values.shape[1:])  # colours may be a variation
         space = Images(shape, classes=source.space.classes, preprocessing="[0,1]")
         return replace(source, space=space, variations=())
-    return replace(source, variations=()) if isinstance(source, PackedSource | CropSource) else source
+    return replace(source, variations=()) if isinstance(source, PackedSource | CropSource | StreamedSource) else source
 
 
 def glance(source: Source) -> Glance:

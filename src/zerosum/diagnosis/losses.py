@@ -9,6 +9,7 @@ with the thresholds of the clinic for the same thing:
   E D(x) - E D(G(z)) ≥ 2 exp(-L / 2) - 1, and the AUC is at least that difference. A Wasserstein critic has no such 0.
 
 - Values that leap out of the course of their own series do so whatever the loss.
+- Losses move, if only with the batches: where they stand still, nobody learns; see `zerosum.diagnosis.standing`.
 
 How far samples are from the data remains unknown, so that a critic that is sure is told as such, and no more.
 """
@@ -21,6 +22,7 @@ import numpy as np
 from zerosum.diagnosis.course import Column, Course
 from zerosum.diagnosis.detectors import DETECTORS, Detector, find
 from zerosum.diagnosis.findings import Finding
+from zerosum.diagnosis.standing import STANDING, find_standing
 
 CRITIC, GENERATOR, GRADIENT, REAL, FAKE = "D/loss", "G/loss", "G/grad_norm", "d_real", "d_fake"
 """What is looked for: both losses, the gradient norm of the generator, D(x) and D(G(z))."""
@@ -53,8 +55,12 @@ OF_LOSSES: Mapping[str, Detector] = {
 }
 """By the name of the threshold."""
 UNSEEN = "of the losses alone: how near the samples are is not known"
+SEEN_IN_LOSSES: Mapping[str, Detector] = {**OF_LOSSES, **{name: one.detector for name, one in STANDING.items()}}
+"""All that look at losses, by the name that findings have of them."""
 
 
 def find_in_losses(course: Course) -> list[Finding]:
-    """All findings in a course that has only what other programs log, the earliest first."""
-    return [replace(finding, detail=UNSEEN) for finding in find(course, OF_LOSSES)]
+    """All findings in a course that has only what other programs log, and how still it stands; the earliest first."""
+    standing = [replace(finding, detail=f"{finding.detail}; {UNSEEN}") for finding in find_standing(course)]
+    found = [*(replace(finding, detail=UNSEEN) for finding in find(course, OF_LOSSES)), *standing]
+    return sorted(found, key=lambda finding: (finding.began or 0, -finding.confidence))

@@ -28,7 +28,7 @@ Distances are taken in `plain_features`: coarse, but the same for every training
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +39,7 @@ from zerosum.diagnosis.features import plain_features
 from zerosum.diagnosis.memory import Memory
 from zerosum.diagnosis.shares import shares
 from zerosum.draw import Draw
-from zerosum.games import Sampler
+from zerosum.games import Game, Sampler
 from zerosum.spaces import Images, Space
 from zerosum.training.observers import State
 
@@ -93,8 +93,10 @@ def probe(state: State, n: int = SAMPLES, memory: Memory | None = None) -> dict[
 def look(state: State, sampler: Sampler, n: int) -> Seen:
     """Samples, real and made."""
     draw, networks = state.draw.sub("probe"), state.game.networks
-    train = take(state.data.train, n, draw.sub("train"))
-    held_out = take(state.data.held_out, n, draw.sub("held-out"))
+    train, held_out = (
+        known(state.game, take(source, n, draw.sub(key)))
+        for key, source in (("train", state.data.train), ("held-out", state.data.held_out))
+    )
     with listening(networks.values()) as activity:
         fake = sampler.make(networks, train, draw.sub("latents")).float()
         scores = {}
@@ -112,6 +114,11 @@ def take(source: Source, n: int, draw: Draw) -> Batch:
     size = source.size
     positions = torch.arange(n) if size is None else torch.linspace(0, size - 1, min(n, size)).round().long()
     return source.batch(positions, draw)
+
+
+def known(game: Game, batch: Batch) -> Batch:
+    """A batch as the players know it: of a network that still grows, nobody asks what it cannot make yet."""
+    return replace(batch, real=game.view(batch.real))
 
 
 def rows(scores: Tensor) -> Tensor:

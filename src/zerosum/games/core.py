@@ -115,6 +115,11 @@ class Sampler:
     codes: int = 0
 
 
+def as_it_is(real: Tensor) -> Tensor:
+    """The samples."""
+    return real
+
+
 class Replicated(nn.Module):
     """State of a game that is the same on every process. Its buffers are empty until they are needed."""
 
@@ -131,6 +136,7 @@ class Game:
         classifier: `(networks, samples) -> logits (n, classes)`, where a player has learned to tell classes; else None.
         state: what else must resume. Its buffers are kept a row (or rows) a slot of the batch: their first
             dimension is gathered over processes when saved and sliced when loaded; but see `Replicated`.
+        view: real samples as the players know them now: of networks that still grow, as fine as these can be.
     """
 
     players: dict[str, Player]
@@ -139,6 +145,7 @@ class Game:
     controls: dict[str, float] = field(default_factory=dict)
     classifier: Callable[[Networks, Tensor], Tensor] | None = None
     state: nn.ModuleDict = field(default_factory=nn.ModuleDict)
+    view: Callable[[Tensor], Tensor] = as_it_is
 
     @property
     def networks(self) -> dict[str, nn.Module]:

@@ -5,6 +5,9 @@ Real samples are made as coarse as the generator's are at that size, and while a
 
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
+
+from torch import Tensor
 
 from zerosum.data.core import Batch
 from zerosum.draw import Draw
@@ -20,7 +23,13 @@ def growing(game: Game) -> Game:
     parts = [part for network in game.networks.values() for part in network.modules() if isinstance(part, Growing)]
     (levels,) = {part.levels for part in parts}
     phases = tuple(replace(phase, loss=at_size(phase.loss, parts)) for phase in game.phases)
-    return replace(game, phases=phases, controls=game.controls | {GROWTH: float(levels)})
+    view = partial(as_fine_as, parts[0])
+    return replace(game, phases=phases, controls=game.controls | {GROWTH: float(levels)}, view=view)
+
+
+def as_fine_as(part: Growing, real: Tensor) -> Tensor:
+    """Real samples as a network that has grown so far knows them."""
+    return faded(real, part.stage(), part.levels)
 
 
 def at_size(loss: Loss, parts: list[Growing]) -> Loss:

@@ -1,15 +1,17 @@
-"""Files of NVlabs' stylegan2-ada-pytorch: a pickled dictionary of `G`, `D` and `G_ema`, with source code beside."""
+"""Files of NVlabs' stylegan2-ada-pytorch and stylegan3: pickled `G`, `D` and `G_ema`, with source code beside."""
 
-import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from zerosum.errors import UserError
+from zerosum.importing import alias_free
 from zerosum.importing.names import nvlabs_critic, nvlabs_generator
 from zerosum.importing.published import Published, Tensors, counted, options_of, renamed, shape_of
 from zerosum.importing.unpickling import Persistent, read_pickle
+from zerosum.networks.alias_free import OUTPUT
 from zerosum.networks.style import MULTIPLIER
 
 
@@ -21,11 +23,11 @@ def read(path: Path) -> Published:
     """
     held = read_pickle(path)
     if not (isinstance(held, dict) and isinstance(held.get("G_ema"), Persistent)):
-        raise UserError(f"{path} is no file of stylegan2-ada-pytorch: it holds no network G_ema.")
+        raise UserError(f"{path} is no file of stylegan2-ada-pytorch or stylegan3: it holds no network G_ema.")
     generator = held["G_ema"]
     found = tensors_of(generator)
-    if any(re.match(r"synthesis\.L\d+_", name) for name in found):
-        raise UserError(f"{path} holds a StyleGAN3 generator; StyleGAN3 is not supported yet, only StyleGAN2.")
+    if alias_free.layers_of(found):
+        return stylegan3(held, generator, found)
     levels, depth = counted(r"synthesis\.b\d+\.conv0\.weight", found), counted(r"mapping\.fc\d+\.weight", found)
     clamp = played_as_published(generator, levels)
     embedding = found.get("mapping.embed.weight")
@@ -41,6 +43,34 @@ def read(path: Path) -> Published:
         options={**options_of(averaged, levels, depth), "clamp": clamp, **more},
         shape=shape_of(averaged, levels),
         classes=0 if embedding is None else embedding.shape[1],
+    )
+
+
+def stylegan3(held: Mapping[str, Any], generator: Persistent, found: Tensors) -> Published:
+    """The networks of a file of stylegan3, whose critic is StyleGAN2's.
+
+    Raises:
+        UserError: the generator is not by the published schedule.
+    """
+    refuse_setting(generator, "synthesis", "output_scale", OUTPUT)
+    refuse_setting(generator, "mapping.fc0", "bias_gain", MULTIPLIER)
+    layers = alias_free.layers_of(found)
+    channels, side = layers[-1][2], layers[-1][1]
+    options, live = alias_free.options_of(found), held.get("G")
+    embedding = found.get("mapping.embed.weight")
+    levels = (side // 4).bit_length() - 1
+    critic, more = critic_of(held.get("D"), levels, labelled=embedding is not None)
+    more.pop("critic_blocks", None)
+    clamp = clamp_of(inside(generator, f"synthesis.{layers[0][0]}"))
+    return Published(
+        kind="stylegan3",
+        averaged=alias_free.renamed_generator(found),
+        live=alias_free.renamed_generator(tensors_of(live)) if isinstance(live, Persistent) else None,
+        critic=critic,
+        options={**options, "clamp": clamp, **more},
+        shape=(channels, side, side),
+        classes=0 if embedding is None else embedding.shape[1],
+        recipe="stylegan3",
     )
 
 

@@ -1,4 +1,4 @@
-"""What a file of published weights holds, under our names, and the options of `stylegan2` that it was made with."""
+"""What a file of published weights holds, under our names, and the options of the recipe that it was made with."""
 
 import re
 from collections.abc import Mapping
@@ -31,6 +31,7 @@ class Published:
         live: the same of the generator as trained last, where it is there.
         critic: the critic's, or why it is not carried over.
         options: of the recipe.
+        recipe: `stylegan2` or `stylegan3`.
         shape: of a sample.
         classes: how many.
         mean_known: whether the mean of w was in the file; else it is to be estimated.
@@ -44,9 +45,10 @@ class Published:
     shape: tuple[int, int, int]
     classes: int
     mean_known: bool = True
+    recipe: str = "stylegan2"
 
 
-def renamed(found: Mapping[str, Tensor], names: Names, whose: str) -> Tensors:
+def renamed(found: Mapping[str, Tensor], names: Names, whose: str, of: str = "StyleGAN2") -> Tensors:
     """A network's tensors by our names.
 
     Raises:
@@ -56,9 +58,9 @@ def renamed(found: Mapping[str, Tensor], names: Names, whose: str) -> Tensors:
         refuse_other_filter(name, found[name])
     besides = {name for name in found if not FILTERS.fullmatch(name)} - set(names.values())
     if lacking := sorted(set(names.values()) - set(found)):
-        raise UserError(f"The {whose} of the file is not StyleGAN2's: it lacks {lacking[0]!r}.")
+        raise UserError(f"The {whose} of the file is not {of}'s: it lacks {lacking[0]!r}.")
     if besides:
-        raise UserError(f"The {whose} of the file is not StyleGAN2's: it has {min(besides)!r} besides.")
+        raise UserError(f"The {whose} of the file is not {of}'s: it has {min(besides)!r} besides.")
     return {ours: found[theirs] for ours, theirs in names.items()}
 
 
@@ -105,7 +107,7 @@ def fitted(tensors: Tensors, like: Mapping[str, Tensor], whose: str) -> Tensors:
     for name, own in like.items():
         if sides(tensors[name]) != sides(own):
             raise UserError(
-                f"The {whose} of the file is not StyleGAN2's: {name} is {tuple(tensors[name].shape)} there and "
+                f"The {whose} of the file is not as published: {name} is {tuple(tensors[name].shape)} there and "
                 f"{tuple(own.shape)} here. Channels must double at each level below the finest, up to a largest number."
             )
     return {name: tensors[name].detach().to(own.dtype).reshape(own.shape) for name, own in like.items()}

@@ -26,7 +26,6 @@ from zerosum.training.position import Position
 
 READERS = {".pkl": nvlabs.read, ".pt": rosinality.read}
 """By the ending of the file."""
-RECIPE = "stylegan2"
 LATENTS = 10_000
 """Over which the mean of w is taken, where the file has none."""
 
@@ -44,10 +43,10 @@ class Absent:
 
 
 def import_weights(file: Path, out: str | Path | None = None) -> Path:
-    """Read published weights of StyleGAN2 into a new run directory, without executing anything of the file.
+    """Read published weights of StyleGAN2 or StyleGAN3 into a new run directory, without executing anything.
 
     Args:
-        file: `.pkl` of stylegan2-ada-pytorch, or `.pt` of rosinality's stylegan2-pytorch.
+        file: `.pkl` of stylegan2-ada-pytorch or stylegan3, or `.pt` of rosinality's stylegan2-pytorch.
         out: the run directory; by default a new one under `runs/`.
 
     Raises:
@@ -61,7 +60,7 @@ def import_weights(file: Path, out: str | Path | None = None) -> Path:
     plan = setup.plan()
     position, carried = filled(setup, plan, published)
     imported = {"file": file.name, "sha256": digest, "kind": published.kind, "networks": carried}
-    run = new_run_directory(out, RECIPE, file.name)
+    run = new_run_directory(out, published.recipe, file.name)
     try:
         checkpoints.save(run / "checkpoints", 0, position.checkpoint())
         write_plan(run, setup.document(plan) | {"imported": imported})
@@ -91,8 +90,8 @@ def setup_of(published: Published, name: str, digest: str) -> Setup:
     classes = tuple(map(str, range(published.classes)))
     space = Images(published.shape, classes=classes)
     return Setup(
-        recipe=recipes.recipe(RECIPE),
-        name=RECIPE,
+        recipe=recipes.recipe(published.recipe),
+        name=published.recipe,
         given=published.options,
         data=Data(name, Absent(space), Absent(space), digest),
         source=name,

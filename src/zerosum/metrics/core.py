@@ -17,7 +17,7 @@ from zerosum.metrics.statistics import Statistics
 
 Better = Literal["lower", "higher", "as-real"]
 """Which way a result should go; `as-real`: to what real samples have."""
-Need = Literal["features", "logits", "labels", "asked", "images", "points", "modes", "train", "generator"]
+Need = Literal["features", "logits", "labels", "asked", "images", "points", "modes", "train", "generator", "transform"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,31 @@ class Paths(Protocol):
         ...
 
 
+class Placing(Protocol):
+    """Samples of a generator that can be told where its picture lies.
+
+    Attributes:
+        span: of the values of samples, from the lowest to the highest.
+    """
+
+    @property
+    def span(self) -> float:
+        """As of images."""
+        ...
+
+    def styles(self, n: int, draw: Draw) -> Tensor:
+        """What `n` samples are made of, `(n, size)`."""
+        ...
+
+    def samples(self, w: Tensor, transform: Tensor) -> Tensor:
+        """Samples of these, `(n, channels, height, width)`, float64 on the CPU, not cut to a range.
+
+        `transform` brings coordinates of the picture, in units of its shorter side from the middle, to those at which
+        it lies without one: `(3, 3)`, or `(n, 3, 3)`.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Question:
     """What is to be judged.
@@ -62,6 +87,7 @@ class Question:
         features_of: samples as `Statistics` keeps them, or as `path` gives them -> features `(n, d)`, on the CPU, by
             the same network.
         confidence: whether confidence intervals are wanted; where they cost much, they are left out otherwise.
+        placing: for equivariance; None where the generator's input has no transform.
     """
 
     real: Statistics
@@ -72,6 +98,7 @@ class Question:
     modes: Modes | None = None
     path: Paths | None = None
     confidence: bool = True
+    placing: Placing | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +134,7 @@ class Metric:
         compute: the computation; gives a finding for each of `results`.
         needs: what must be there: features or logits of the network, labels of the real samples, the classes that
             generated samples were `asked` for (their labels), images, points, known modes, the training split, a
-            generator with latents.
+            generator with latents, or one whose input has a transform.
         fewest: real and generated samples that it can do with at the least.
         featured: whether the figure depends on the feature network, whose name it then carries: `kid[classifier]`.
     """

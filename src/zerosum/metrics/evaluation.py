@@ -17,7 +17,7 @@ from zerosum.draw import Draw
 from zerosum.errors import UserError
 from zerosum.metrics import records, registry
 from zerosum.metrics.budget import Budget, cost, limited
-from zerosum.metrics.core import Finding, Metric, Modes, Need, Paths, Question
+from zerosum.metrics.core import Finding, Metric, Modes, Need, Paths, Placing, Question
 from zerosum.metrics.intervals import LEVEL
 from zerosum.metrics.records import Record, finite
 from zerosum.metrics.references import References
@@ -38,6 +38,7 @@ LACKS: dict[Need, str] = {
     "modes": "the modes of the reference are not known, as they are of ring, grid and grid100",
     "train": "it is not known what the generator was trained on",
     "generator": "it needs a run whose generator has latents with ways between them (no coins), not samples alone",
+    "transform": "it needs a run whose generator can be told where its picture lies (stylegan3), and bounded values",
 }
 """Why a metric cannot be had."""
 
@@ -58,6 +59,7 @@ def evaluate(
     train: Shown | None = None,
     modes: Modes | None = None,
     path: Paths | None = None,
+    placing: Placing | None = None,
     seed: int = 0,
     time_limit: float | None = None,
     confidence: bool = True,
@@ -75,6 +77,7 @@ def evaluate(
         train: what the generator was trained on.
         modes: of the reference.
         path: samples along paths between latents.
+        placing: samples whose input can be placed.
         seed: of all that is drawn.
         time_limit: seconds, about; None: as long as it takes.
         confidence: whether costly confidence intervals are wanted.
@@ -88,10 +91,12 @@ def evaluate(
     """
     refuse_unlike(generated.space, real.space)
     sitting = Sitting(network, metrics is not None, Budget(time_limit), tell, note, references or References())
-    wanted = sitting.possible(all_or(metrics, network), known(real.space, train, modes, path))
+    wanted = sitting.possible(all_or(metrics, network), known(real.space, train, modes, path, placing))
     wanted, kept, made = sitting.seen(wanted, real, generated)
     trained_on = sitting.seen_in_training(wanted, train)
-    question = Question(kept, made, Draw(seed, "metrics"), sitting.features, trained_on, modes, path, confidence)
+    question = Question(
+        kept, made, Draw(seed, "metrics"), sitting.features, trained_on, modes, path, confidence, placing
+    )
     return sitting.measured(wanted, question, template(real, generated, question, seed, time_limit))
 
 
@@ -228,7 +233,9 @@ def all_or(names: Sequence[str] | None, network: FeatureNetwork) -> Wanted:
     return registry.chosen(names, network)
 
 
-def known(space: Space, train: Shown | None, modes: Modes | None, path: Paths | None) -> dict[Need, bool]:
+def known(
+    space: Space, train: Shown | None, modes: Modes | None, path: Paths | None, placing: Placing | None
+) -> dict[Need, bool]:
     """What is there, as far as that is clear before anything was looked at."""
     return {
         "images": isinstance(space, Images),
@@ -236,6 +243,7 @@ def known(space: Space, train: Shown | None, modes: Modes | None, path: Paths | 
         "modes": modes is not None,
         "train": train is not None,
         "generator": path is not None,
+        "transform": placing is not None,
     }
 
 

@@ -15,6 +15,7 @@ MODULES = (
     "manifold",
     "structure",
     "path_length",
+    "equivariance",
     "bins",
     "birthday",
     "memorisation",

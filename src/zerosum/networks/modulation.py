@@ -49,27 +49,36 @@ class ModulatedConv2d(nn.Module):
         size_w: dimensions of w, of which s is a linear function that starts around 1.
         up: whether the size is doubled, by a transposed convolution of stride 2 and a filter behind it.
         demodulate: whether d is applied; else w has deviation 1 / √fan-in.
+        pad: zeros around; by default as many as keep the size. Of no use with `up`.
     """
 
     def __init__(
-        self, before: int, after: int, kernel: int, *, size_w: int, up: bool = False, demodulate: bool = True
+        self,
+        before: int,
+        after: int,
+        kernel: int,
+        *,
+        size_w: int,
+        up: bool = False,
+        demodulate: bool = True,
+        pad: int | None = None,
     ) -> None:
         super().__init__()
-        self.demodulate = demodulate
+        self.demodulate, self.pad = demodulate, kernel // 2 if pad is None else pad
         self.scale = 1.0 if demodulate else 1 / math.sqrt(before * kernel**2)
         self.affine = EqualisedLinear(size_w, before, start=1.0)
         self.weight = nn.Parameter(torch.randn(after, before, kernel, kernel))
         self.smooth = Filter(pad=(1, 1), gain=4.0) if up else None
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """Images `(n, after, h, w)`, or of twice the size."""
+        """Images `(n, after, h, w)`, of twice the size, or as large as `pad` makes them."""
         s = self.affine(w)
         y = self._convolved(x * (s * self.scale).to(x.dtype)[:, :, None, None])
         return y * demodulation(self.weight, s).to(y.dtype)[:, :, None, None] if self.demodulate else y
 
     def _convolved(self, x: Tensor) -> Tensor:
         if self.smooth is None:
-            return F.conv2d(x, self.weight, padding=self.weight.shape[-1] // 2)
+            return F.conv2d(x, self.weight, padding=self.pad)
         doubled: Tensor = self.smooth(F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2))
         return doubled
 

@@ -1,10 +1,12 @@
 """Generators with styles and their critics, as families: what a recipe sets is settled, space and width are not."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from zerosum.networks.adain import GrowingSynthesis, smoothing
+from zerosum.networks.alias_free import AliasFreeGenerator, AliasFreeSynthesis
 from zerosum.networks.families import Family
 from zerosum.networks.progressive import ProgressiveCritic
 from zerosum.networks.style import Mapping, SkipSynthesis, StyleGenerator
@@ -50,6 +52,42 @@ def growing_family(*, size_w: int, depth: int) -> Family:
         return ProgressiveCritic(space, width=width, smoothing=smoothing)
 
     return Family(make, critic, 512, 16, "none", "none", labelled=make)
+
+
+def alias_free_family(
+    *,
+    size_w: int,
+    depth: int,
+    group: int,
+    rotation: bool,
+    layers: int,
+    margin: int,
+    oversampling: int,
+    max_width: int = 512,
+    clamp: float | None = None,
+) -> Family:
+    """StyleGAN3's: continuous signals against StyleGAN2's critic.
+
+    Args:
+        size_w, depth, group, max_width, clamp: as of `skip_family`.
+        rotation, layers, margin, oversampling: as of `AliasFreeSynthesis`.
+    """
+    synthesis = partial(
+        AliasFreeSynthesis,
+        max_width=max_width,
+        rotation=rotation,
+        layers=layers,
+        margin=margin,
+        oversampling=oversampling,
+        clamp=clamp,
+    )
+    critic = skip_family(size_w=size_w, depth=depth, group=group, shortcuts=True, max_width=max_width, clamp=clamp)
+
+    def make(space: Space, *, latent: int, width: int, classes: int = 0, **_: Any) -> AliasFreeGenerator:
+        style = Mapping(latent, size_w, depth=depth, classes=classes)
+        return AliasFreeGenerator(style, synthesis(space, size_w=size_w, width=width))
+
+    return replace(critic, generator=make, labelled=make)
 
 
 def _generator(

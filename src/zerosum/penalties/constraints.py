@@ -27,7 +27,9 @@ def clip_weights(module: nn.Module, bound: float) -> None:
     torch._foreach_clamp_max_(parameters, bound)
 
 
-def spectral_norm(module: nn.Module, n_power_iterations: int = 1) -> nn.Module:
+def spectral_norm(
+    module: nn.Module, n_power_iterations: int = 1, kind: "type[SpectralNorm] | None" = None
+) -> nn.Module:
     """Normalise the weights of every convolution, linear layer and embedding in `module`, in place (Miyato 2018).
 
     Call it after the weights are initialised; layers that are normalised already are left as they are.
@@ -35,6 +37,7 @@ def spectral_norm(module: nn.Module, n_power_iterations: int = 1) -> nn.Module:
     Args:
         module: its weights become parametrised, its biases and norms stay free.
         n_power_iterations: how often the estimate of σ is refined in a training forward pass; 1 in the paper.
+        kind: `InitialSpectralNorm`, or, by default, `SpectralNorm`.
 
     Returns:
         The same module.
@@ -47,7 +50,7 @@ def spectral_norm(module: nn.Module, n_power_iterations: int = 1) -> nn.Module:
     for layer in module.modules():
         if isinstance(layer, _ConvNd | nn.Linear | nn.Embedding) and not parametrize.is_parametrized(layer, "weight"):
             outputs = 1 if isinstance(layer, _ConvTransposeNd) else 0
-            power = SpectralNorm(layer.weight, outputs=outputs, n_power_iterations=n_power_iterations)
+            power = (kind or SpectralNorm)(layer.weight, outputs=outputs, n_power_iterations=n_power_iterations)
             parametrize.register_parametrization(layer, "weight", power)
     return module
 
@@ -96,6 +99,27 @@ class SpectralNorm(nn.Module):
 
     def _matrix(self, weight: Tensor) -> Tensor:
         return weight.movedim(self.outputs, 0).flatten(1)
+
+
+class InitialSpectralNorm(SpectralNorm):
+    """W -> σ(W₀) W / σ(W) with W₀ what W starts as: improved spectral normalisation (Lee 2022, equation 7).
+
+    Weights keep the spectral norm that they start with: σ = 1 throughout makes a transformer's critic too weak.
+
+    Args:
+        weight, how: see `SpectralNorm`.
+    """
+
+    start: Tensor
+
+    def __init__(self, weight: Tensor, **how: int) -> None:
+        super().__init__(weight, **how)
+        matrix = self._matrix(weight.detach())
+        self.register_buffer("start", torch.dot(self.u, torch.mv(matrix, self.v)))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """The normalised weight, of the same shape."""
+        return self.start * super().forward(weight)
 
 
 _TINY = 1e-12

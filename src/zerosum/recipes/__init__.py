@@ -21,8 +21,11 @@ RECIPES: dict[str, str] = {
     "progan": "networks that grow while they learn (Karras 2018)",
     "stylegan": "styles of every layer from a mapping network (Karras 2019)",
     "stylegan2": "styles modulate convolutions, path-length regularisation (Karras 2020)",
+    "stylegan3": "layers without aliasing, which move and turn with their input (Karras 2021)",
     "sagan": "self-attention, spectral normalisation of both networks (Zhang 2019)",
     "biggan": "blocks told class and latent, orthogonal regularisation (Brock 2019)",
+    "lapgan": "a pair a level of a Laplacian pyramid (Denton 2015)",
+    "vitgan": "vision transformers, attention by distance (Lee 2021)",
     "cyclegan": "translation between two domains without pairs (Zhu 2017)",
 }
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,12 @@ class Check:
     Attributes:
         examination: what was measured.
         recommendation: how to train.
+        data: that were examined.
     """
 
     examination: Examination
     recommendation: Recommendation
+    data: Data = field(repr=False, compare=False)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -69,13 +71,13 @@ def check(given: Any, data_options: DataOptions, *, device: str = "auto", progre
     found = examine(data, names(given, data_options, progress))
     source = os.fspath(given) if isinstance(given, str | os.PathLike) else None
     recipe = recommend(given.name if isinstance(given, Data) else given, data_options)
-    return Check(found, recommendation(found, recipe, data_options, resolve_device(device), source))
+    return Check(found, recommendation(found, recipe, data_options, resolve_device(device), source), data)
 
 
 def chosen_for(
     recipe: Any, given: Any, flat: Mapping[str, Any], *, device: str, progress: bool
-) -> tuple[Any, dict[str, Any]]:
-    """The recipe, and options that are chosen for it: of `auto` those that `check` recommends, of others none.
+) -> tuple[Any, dict[str, Any], Check | None]:
+    """The recipe, options that are chosen for it, and on what grounds: of `auto` what `check` says, of others nothing.
 
     Args:
         recipe: as a user gave it.
@@ -85,9 +87,11 @@ def chosen_for(
         progress: see `device`.
     """
     if not isinstance(recipe, str) or recipe != AUTO:
-        return recipe, {}
-    advised = check(given, split(flat)[0], device=device, progress=progress).recommendation
-    return advised.recipe, {name: value for name, value in advised.options.items() if name not in EVALUATION}
+        return recipe, {}, None
+    checked = check(given, split(flat)[0], device=device, progress=progress)
+    advised = checked.recommendation
+    chosen = {name: value for name, value in advised.options.items() if name not in EVALUATION}
+    return advised.recipe, chosen, checked
 
 
 def names(given: Any, data_options: DataOptions, progress: bool) -> dict[str, Names]:

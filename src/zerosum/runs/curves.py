@@ -19,6 +19,8 @@ from zerosum.runs.directory import Line
 POINTS = 1_000
 """At most so many points of a curve stand in the page; more than a screen has pixels serve nobody."""
 
+WHICH = "_class"
+"""How names in the log end that say which class, not how much."""
 NOT_CURVES = {"samples_seen", "seconds", SECONDS}
 BELIEFS = {"d_real": "D(x)", "d_fake": "D(G(z))"}
 NOTES = {
@@ -167,7 +169,7 @@ def is_probed(key: str) -> bool:
 
 def is_curve(key: str) -> bool:
     """Whether a key of the log is drawn over the samples seen."""
-    return key not in NOT_CURVES and not key.startswith(FINDING)
+    return key not in NOT_CURVES and not key.startswith(FINDING) and not key.endswith(WHICH)
 
 
 def is_setting(key: str) -> bool:

@@ -8,37 +8,34 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
+from PIL import Image
 
 from zerosum.diagnosis.beforehand import kept
 from zerosum.diagnosis.course import Course, course_of, leaps
-from zerosum.diagnosis.detectors import DETECTORS, GRACE, find, finding_of, present, thresholds
+from zerosum.diagnosis.detectors import DETECTORS, Detector, find, present
 from zerosum.diagnosis.doctor import MOMENTS, looked_enough
 from zerosum.diagnosis.findings import Finding
-from zerosum.diagnosis.losses import find_in_losses
-from zerosum.diagnosis.memory import memory_of
-from zerosum.diagnosis.probe import PREFIX, SAMPLES, Seen, of_samples, take
-from zerosum.draw import Draw
+from zerosum.diagnosis.health import nothing_wrong
+from zerosum.diagnosis.losses import SEEN_IN_LOSSES, find_in_losses
+from zerosum.diagnosis.probe import SAMPLES
+from zerosum.diagnosis.standing import standing
 from zerosum.errors import UserError
 from zerosum.games import Game
 from zerosum.metrics.evaluation import refuse_unlike
-from zerosum.metrics.statistics import Shown
 from zerosum.runs.directory import Line, nothing_there, run_at
 from zerosum.runs.evaluating import Given, called, find_subject
 from zerosum.runs.evaluating import of_samples as samples_of
+from zerosum.runs.foreign import look, with_class
 from zerosum.runs.losses import Losses, read_losses
 from zerosum.runs.norms import Norms, norms_of
 from zerosum.runs.state import State, read_state
-from zerosum.spaces import Images, Space
 from zerosum.training.checkpoints import write_atomically
 
 NAME = "findings.json"
 NOT_FINITE = re.compile(r"(\S+) became NaN or infinite in round (\d+)")
 """What a failed training says of itself."""
-IN_SAMPLES = ("collapse", "partial", "rarest", "memorising")
-"""Detectors that look at samples alone."""
-OF_HEALTH = ("auc", "precision", "coverage", "diversity")
+FINE = 400
+"""Moments at which losses are drawn."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +44,16 @@ class Diagnosis:
 
     Attributes:
         subject: what was looked at, in words.
-        findings: the earliest first; `healthy` where nothing is wrong and enough was looked at to say so.
+        findings: the earliest first; a good one where nothing is wrong and enough was looked at to say so.
         until: the last moment that was looked at, in `unit`; None where there are none.
         unit: of moments.
         taken: role -> column that was taken for it, of another program's losses.
         notes: what should be known of what was not looked at.
         run: the directory, of a run.
-        course: what it was found in, of a run.
+        course: what it was found in, of a run or of losses.
+        detectors: that saw it there.
+        curves: losses of another program, at more moments.
+        pictures: of another program's samples, by what they show.
         spectral: norms of the networks, where they were asked for.
     """
 
@@ -65,6 +65,9 @@ class Diagnosis:
     notes: tuple[str, ...] = ()
     run: Path | None = None
     course: Course | None = field(default=None, repr=False, compare=False)
+    detectors: Mapping[str, Detector] = field(default_factory=lambda: DETECTORS, repr=False, compare=False)
+    curves: Course | None = field(default=None, repr=False, compare=False)
+    pictures: Mapping[str, Image.Image] = field(default_factory=dict, repr=False, compare=False)
     spectral: Norms | None = None
 
     def document(self) -> dict[str, Any]:
@@ -152,6 +155,7 @@ def together(parts: Sequence[Diagnosis]) -> Diagnosis:
         subject=f"{losses.subject} and {samples.subject}",
         findings=(*samples.findings, *losses.findings),
         notes=samples.notes,
+        pictures=samples.pictures,
     )
 
 
@@ -164,16 +168,16 @@ def of_run(state: State) -> Diagnosis:
     watched = len(course) > 0
     if not watched:
         course = course_of_all(state.log, state.length_samples)
-    found = [*kept(state.path), *find(course), *not_finite(state.notes)]
-    found.sort(key=lambda finding: finding.began or 0)
+    of_data, of_players = kept(state.path), [*named(find(course), state), *not_finite(state.notes)]
+    found = sorted([*of_data, *of_players], key=lambda finding: finding.began or 0)
     enough = watched and looked_enough(course)
     if enough and not any(finding.serious for finding in present(found)):
-        found.append(healthy(course, found))
+        found.append(nothing_wrong(course, found, looked_at(state)))
     return Diagnosis(
         subject=state.name,
         findings=tuple(found),
         until=state.samples_seen,
-        notes=() if enough or found else (of_too_little(len(course) if watched else 0),),
+        notes=() if enough or of_players else (of_too_little(len(course) if watched else 0, state),),
         run=state.path,
         course=course,
     )
@@ -185,9 +189,9 @@ def course_of_all(log: Sequence[Line], length_samples: float) -> Course:
     return replace(course, columns={**course.columns, **leaps(log, course.samples_seen)})
 
 
-def coarse(lines: Sequence[Line]) -> list[Line]:
-    """At most about as many lines as the doctor has looks, each the mean of what is known of its neighbours."""
-    width = -(-len(lines) // MOMENTS) or 1
+def coarse(lines: Sequence[Line], most: int = MOMENTS) -> list[Line]:
+    """At most about `most` lines, as many as the doctor has looks, each the mean of what is known of its neighbours."""
+    width = -(-len(lines) // most) or 1
     return [mean_of(lines[start : start + width]) for start in range(0, len(lines), width)]
 
 
@@ -226,21 +230,25 @@ def not_finite(notes: Sequence[tuple[int, str]]) -> Iterator[Finding]:
             yield Finding(kind="nan", began=samples_seen, detail=f"{where}, in round {found[2]}")
 
 
-def healthy(course: Course, over: Sequence[Finding]) -> Finding:
-    """Nothing is wrong at the last look, since what was wrong is over, or since samples were to be good."""
-    last = {f"{PREFIX}{name}": float(course.signal(name)[-1]) for name in OF_HEALTH}
-    began = max((finding.ended or 0 for finding in over), default=course.samples_seen[course.share >= GRACE][0])
-    evidence = {name: value for name, value in last.items() if np.isfinite(value)}
-    return Finding(kind="healthy", evidence=evidence, began=int(began))
+def named(found: Sequence[Finding], state: State) -> list[Finding]:
+    """Findings with the names of the classes that they are about."""
+    return [with_class(finding, state.plan["data"].get("classes") or ()) for finding in found]
 
 
-def of_too_little(looks: int) -> str:
+def looked_at(state: State) -> int:
+    """Samples of each kind that the doctor looks at."""
+    return min(SAMPLES, state.plan["data"].get("train_size") or SAMPLES)
+
+
+def of_too_little(looks: int, state: State) -> str:
     """Why nothing is said."""
-    if not looks:
-        return (
-            "Nobody looked at the samples of this run (doctor off, or before the first look): little can be said of it."
-        )
-    return f"The doctor looked {looks} time{'s' if looks > 1 else ''}: too little to say that all is well."
+    if looks:
+        return f"The doctor looked {looks} time{'s' if looks > 1 else ''}: too little to say that all is well."
+    care = state.plan.get("doctor", {})
+    why = f"the first look was to come after {care.get('every_samples') or 0:,} samples seen"
+    if care.get("doctor", "off") == "off":
+        why = "the doctor was off"
+    return f"Nobody looked at the samples of this run ({why}): little can be said of it."
 
 
 # --- another program's losses ---
@@ -256,9 +264,20 @@ def of_losses(path: Path) -> Diagnosis:
     columns: dict[str, list[float | None]] = {"samples_seen": [*read.moments], **read.columns}
     lines: list[Line] = [{role: finite(values[row]) for role, values in columns.items()} for row in range(len(read))]
     course = course_of_all(lines, read.moments[-1])
+    course = replace(course, columns={**course.columns, **standing(lines, course.samples_seen)})
     found = sorted([*find_in_losses(course), *first_not_finite(read)], key=lambda finding: finding.began or 0)
     note = "Losses tell little: how good and how varied the samples are they do not say (--samples, --against)."
-    return Diagnosis(str(path), tuple(found), int(read.moments[-1]), read.unit, read.taken, (note,))
+    return Diagnosis(
+        str(path),
+        tuple(found),
+        until=int(read.moments[-1]),
+        unit=read.unit,
+        taken=read.taken,
+        notes=(note,),
+        course=course,
+        detectors=SEEN_IN_LOSSES,
+        curves=table(coarse(lines, FINE), read.moments[-1]),
+    )
 
 
 def first_not_finite(losses: Losses) -> Iterator[Finding]:
@@ -290,31 +309,7 @@ def of_folder(samples: Given, against: Any, *, progress: bool) -> Diagnosis:
     if isinstance(samples, str | Path) and find_subject(samples) is not None:
         raise UserError(f"{called(samples)} is a run: zerosum diagnose {called(samples)}.")
     matter = samples_of(samples, against=against, progress=progress)
-    data, draw = matter.data, Draw("diagnose")
-    refuse_unlike(matter.generated.space, data.space)
-    fake = first_of(matter.generated, data.space)
-    train, held_out = (take(source, SAMPLES, draw.sub(n)) for n, source in enumerate((data.train, data.held_out)))
-    seen = Seen(train=train, held_out=held_out, fake=fake, averaged=None, scores={}, activity=[])
-    signals = of_samples(data.space, seen, memory_of(data))
-    moment = {f"{PREFIX}{name}": float(value) for name, value in signals.items()}
-    note = f"{len(fake)} samples were looked at, beside {len(train)} that are real."
-    return Diagnosis(called(samples), tuple(find_in_samples(moment)), notes=(note,))
-
-
-def first_of(shown: Shown, space: Space) -> Tensor:
-    """The first samples in network values, `(n, *shape)`; files were put in an order of their own."""
-    found: list[Tensor] = []
-    for samples, _ in shown.chunks():
-        found.append(space.encode(samples.float() / 255) if isinstance(space, Images) else samples)
-        if sum(map(len, found)) >= SAMPLES:
-            break
-    return torch.cat(found)[:SAMPLES]
-
-
-def find_in_samples(signals: Mapping[str, float]) -> Iterator[Finding]:
-    """What is the case at a single moment."""
-    course = table([{"samples_seen": 1.0, **signals}], 1)
-    for name in IN_SAMPLES:
-        values = DETECTORS[name].statistic(course)
-        if values[0] > thresholds()[name].at:
-            yield replace(finding_of(name, DETECTORS[name], course, values, 0, 1), began=None, worst=None)
+    refuse_unlike(matter.generated.space, matter.data.space)
+    seen = look(matter.generated, matter.data)
+    note = f"{seen.made} samples were looked at, beside {seen.real} that are real."
+    return Diagnosis(called(samples), seen.findings, notes=(note,), pictures=seen.pictures)

@@ -38,7 +38,7 @@ class Doctoring:
     def __post_init__(self) -> None:
         choose("doctor", self.doctor, MODES)
         if self.doctor_every_samples is not None and self.doctor_every_samples < 1:
-            raise UserError(f"doctor_every_samples is {self.doctor_every_samples}; it is a whole number from 1 up.")
+            raise UserError(f"--doctor-every-samples is {self.doctor_every_samples}; it is a whole number from 1 up.")
 
     @classmethod
     def recorded(cls, document: Mapping[str, Any]) -> "Doctoring":

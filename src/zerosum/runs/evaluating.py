@@ -26,7 +26,7 @@ from zerosum.data.samples import FEWEST, Samples
 from zerosum.draw import Draw
 from zerosum.errors import UserError, choose
 from zerosum.games import Game
-from zerosum.metrics.core import Modes, Paths
+from zerosum.metrics.core import Modes, Paths, Placing
 from zerosum.metrics.networks import network, own
 from zerosum.metrics.statistics import FeatureNetwork, Shown, show
 from zerosum.runs.directory import nothing_there, read_plan, run_at
@@ -57,6 +57,7 @@ class Matter:
         train: what the generator was trained on, where that is known.
         modes: of the reference.
         path: where a generator with latents is judged.
+        placing: where one whose input has a transform is judged.
         run: where one is judged.
     """
 
@@ -66,6 +67,7 @@ class Matter:
     train: Shown | None = None
     modes: Modes | None = None
     path: Paths | None = None
+    placing: Placing | None = None
     run: Path | None = None
 
 
@@ -140,6 +142,7 @@ def of_run(
         train=trained_on(data, split) if against is None and not made_from_real else None,
         modes=modes_of(data),
         path=generator.path,
+        placing=generator.placing,
         run=run,
     )
 

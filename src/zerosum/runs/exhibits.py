@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from zerosum.diagnosis.course import Column, Course
-from zerosum.diagnosis.detectors import DETECTORS, thresholds
+from zerosum.diagnosis.course import PLAYERS, Column, Course
+from zerosum.diagnosis.detectors import DETECTORS, Detector
 from zerosum.diagnosis.findings import Finding
 from zerosum.runs.findings import in_words, moment, span_end
 from zerosum.runs.pages import data_of_picture
@@ -86,30 +86,52 @@ class Canvas:
 # --- plots ---
 
 
-def plots(findings: Iterable[Finding], course: Course, until: int) -> list[Plot]:
+def plots(
+    findings: Iterable[Finding], course: Course, until: int, detectors: Mapping[str, Detector] = DETECTORS
+) -> list[Plot]:
     """A plot for all that a detector saw, or, of findings without one, for their evidence; none of what has neither."""
     groups: dict[str, list[Finding]] = {}
     for finding in findings:
         if finding.began is not None:
             groups.setdefault(finding.detector, []).append(finding)
-    drawn = [plot(course, until, seen_by, group) for seen_by, group in groups.items()]
+    drawn = [plot(course, until, detectors.get(seen_by), group) for seen_by, group in groups.items()]
     return [one for one in drawn if one is not None]
 
 
-def plot(course: Course, until: int, detector: str, findings: Sequence[Finding]) -> Plot | None:
+def plot(course: Course, until: int, detector: Detector | None, findings: Sequence[Finding]) -> Plot | None:
     """What a detector measured, or the evidence of findings that none saw, with the stretches shaded."""
-    at: float | None = None
-    if detector:
-        at, title = thresholds()[detector].at, DETECTORS[detector].label
-        curves = {title: DETECTORS[detector].settled(course)}
-    else:
-        title, names = "", dict.fromkeys(name for finding in findings for name in finding.evidence)
-        curves = {in_words(name): course[name] for name in names if np.isfinite(course[name]).any()}
+    if detector is not None:
+        curves, at = {detector.label: detector.settled(course)}, findings[0].evidence.get("threshold")
+        return drawn_on(course, until, detector.label, curves, at, findings)
+    names = dict.fromkeys(name for finding in findings for name in finding.evidence)
+    return drawn_on(course, until, "", known_curves(course, names), None, findings)
+
+
+def of_losses(course: Course, until: int, findings: Iterable[Finding]) -> Plot | None:
+    """Losses over time, with every stretch of what was found in them shaded."""
+    stretches = [finding for finding in findings if finding.began is not None]
+    return drawn_on(course, until, "", known_curves(course, [f"{player}/loss" for player in PLAYERS]), None, stretches)
+
+
+def known_curves(course: Course, names: Iterable[str]) -> dict[str, Column]:
+    """Label -> values, of the figures of which anything is known."""
+    return {in_words(name): course[name] for name in names if np.isfinite(course[name]).any()}
+
+
+def drawn_on(
+    course: Course,
+    until: int,
+    title: str,
+    curves: Mapping[str, Column],
+    at: float | None,
+    findings: Sequence[Finding],
+) -> Plot | None:
+    """Curves on a canvas, with the threshold `at` if there is one; None where nothing is known."""
     edges = span(list(curves.values()), at)
     if edges is None:
         return None
     canvas = Canvas(max(1, until), *edges)
-    marked = [f for f in findings if detector and f.worst is not None]
+    marked = [f for f in findings if at is not None and f.worst is not None]
     levels = [level for level in edges if at is None or abs(canvas.y(level) - canvas.y(at)) > LINE]
     return Plot(
         title=title,
@@ -141,7 +163,8 @@ def span(curves: Sequence[Column], at: float | None) -> tuple[float, float] | No
     low, high = (float(edge) for edge in np.quantile(values, USUAL))
     if at is not None:
         low, high = min(low, at - MARGIN * (high - at)), max(high, at + MARGIN * (at - low))
-    return (low, high) if high > low else (low - 0.5, high + 0.5)
+    room = max(0.5, 1e-6 * abs(low))  # a half would be lost in the last digits of large values
+    return (low, high) if high > low else (low - room, high + room)
 
 
 # --- samples ---

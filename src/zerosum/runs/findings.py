@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -14,6 +15,8 @@ from zerosum.runs.figures import aligned, figure
 from zerosum.runs.norms import Norms
 from zerosum.training.progress import abbreviated
 
+ROWS = 16
+"""Of letters over a chart, below each other."""
 STYLES = {"good": "bold green", "note": "bold", "serious": "bold red"}
 
 
@@ -127,6 +130,24 @@ def bar(finding: Finding, whole: int) -> Bar:
         min(1.0, place / whole) for place in (finding.began, whole if finding.ended is None else finding.ended)
     )
     return Bar(finding, 100 * begin, 100 * (end - begin), evidence(finding), moment(finding.began), span_end(finding))
+
+
+def bands(findings: Sequence[Finding], until: int) -> list[dict[str, Any]]:
+    """What is shaded behind the curves: stretches of what was wrong, with a letter a kind, and a row for the letter."""
+    shown = [finding for finding in findings if finding.began is not None and finding.about.severity != "good"]
+    kinds = list(dict.fromkeys(finding.kind for finding in shown))
+    return [
+        {
+            "begin": finding.began,
+            "end": until if finding.ended is None else finding.ended,
+            "severity": finding.about.severity,
+            "name": finding.name,
+            "words": f"{moment(finding.began)} – {span_end(finding)}",
+            "letter": chr(ord("a") + kinds.index(finding.kind) % 26),
+            "row": kinds.index(finding.kind) % ROWS,
+        }
+        for finding in shown
+    ]
 
 
 def ticks(until: int, count: int = 4) -> list[str]:

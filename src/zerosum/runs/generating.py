@@ -1,5 +1,6 @@
 """Samples piece by piece, and along paths between latents, from networks that are ready to sample."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +11,11 @@ from torch import Tensor
 from zerosum.draw import Draw
 from zerosum.errors import UserError
 from zerosum.games import Networks, Sampler
+from zerosum.metrics.equivariance import Inputs
 from zerosum.metrics.path_length import LatentPaths
 from zerosum.metrics.statistics import Shown, show
-from zerosum.spaces import Space
+from zerosum.networks.alias_free import AliasFreeGenerator
+from zerosum.spaces import Images, Space
 from zerosum.training.sampling import CHUNK, Requests, chunks
 
 
@@ -69,6 +72,25 @@ class Generator:
             return made(self.networks, z, batch)
 
         return LatentPaths(latent.prior, samples, self.space, self.device)
+
+    @property
+    def placing(self) -> Inputs | None:
+        """Samples whose input can be placed; None where the generator's has no transform, or values have no bounds.
+
+        A conditional model makes samples of its classes in turn.
+        """
+        latent, networks = self.sampler.latent, self.networks.values()
+        placed = next((network for network in networks if isinstance(network, AliasFreeGenerator)), None)
+        low, high = self.space.range if isinstance(self.space, Images) else (-math.inf, math.inf)
+        if latent is None or placed is None or math.isinf(high - low):
+            return None
+
+        def styles(n: int, draw: Draw) -> Tensor:
+            draw = draw.on(self.device)
+            label = self._labels(0, n, draw)
+            return placed.mapping(latent.prior(n, draw), *([] if label is None else [label]))
+
+        return Inputs(styles, placed.placed, high - low, self.device)
 
     def _labels(self, start: int, n: int, draw: Draw) -> Tensor | None:
         return self.requests.batch(self.sampler, start, n, draw).label if self.sampler.given == "label" else None

@@ -298,6 +298,7 @@ class DataJudge:
             train=self.train,
             modes=modes_of(self.data),
             path=generator.path,
+            placing=generator.placing,
             seed=self.seed,
             confidence=False,
             tell=lambda *_: self.tick(),

@@ -94,6 +94,8 @@ def read_table(path: Path) -> tuple[list[str], Rows]:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
     first = next((line for line in lines if line.strip()), "")
+    if first.lstrip().startswith("["):
+        raise UserError(f"{path} is a JSON array; losses are read from JSONL, an object a line, or from CSV.")
     rows = (objects if first.lstrip().startswith("{") else separated)(path, lines)
     if not rows:
         raise UserError(f"{path} has no rows: a CSV with a line of names, or JSONL with an object a line, is needed.")

@@ -34,6 +34,13 @@ def data_uri(picture: Path) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
+def uri_of(picture: Image.Image) -> str:
+    """A picture in memory as text for the `src` of an image."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
 def size(picture: Path) -> tuple[int, int] | None:
     """Width and height in pixels, or None where the file is no whole picture: a run may be killed as it writes one."""
     try:

@@ -8,11 +8,14 @@ from typing import Any
 
 from lightning_fabric import Fabric
 
+from zerosum.diagnosis.beforehand import carry_over, cheap, keep, kept, of_data
+from zerosum.diagnosis.doctor import Doctor, announced
 from zerosum.diagnosis.treatment import WORTH, length_again
 from zerosum.errors import NotFinite, TrainingFailed, UserError
 from zerosum.metrics.observer import Evaluating
 from zerosum.processes import is_first_process
 from zerosum.runs.attempts import Again, Back, Change, changes_made, next_change, next_step, record, set_aside
+from zerosum.runs.checking import Check, names
 from zerosum.runs.directory import new_run_directory, read_plan
 from zerosum.runs.doctoring import Doctoring
 from zerosum.runs.judging import DataJudge, Wishes, without_variation
@@ -39,6 +42,7 @@ class Training:
         fabric: of its devices; launched when the training is begun or resumed.
         observers: of the user's, called after the evaluation and the doctor.
         progress: whether progress is shown.
+        checked: what its data were found to be, where the recipe was chosen by that.
     """
 
     setup: Setup
@@ -49,6 +53,7 @@ class Training:
     fabric: Fabric
     observers: Sequence[Observer]
     progress: bool
+    checked: Check | None = None
 
     def begin(self, out: str | Path | None) -> "tuple[Path, Training]":
         """Play from the beginning.
@@ -62,8 +67,11 @@ class Training:
         run = Path(self.fabric.broadcast(str(path)))
         if self.fabric.is_global_zero:
             write_first_plan(run, self.document)
+            with contextlib.suppress(OSError):  # a full disk is told by the training
+                self.examine([run])
         self.fabric.barrier()  # all of them read it
         listener = self._listener()
+        self.tell_of_data(run, listener)
         return run, self._play(run, self.engine(run, listener), listener)
 
     def resume(self, run: Path, document: Mapping[str, Any]) -> "Training":
@@ -150,7 +158,7 @@ class Training:
             then = read_plan(run)
             revisions = [*then["revisions"], {**revision, "length_samples": length}]
             document |= {"created": then["created"], "revisions": revisions}
-            set_aside(run)
+            carry_over(set_aside(run), run)
             write_plan(run, document)
         self.fabric.barrier()
         training = replace(self, setup=setup, plan=plan, doctoring=care, document=document)
@@ -183,6 +191,23 @@ class Training:
     def _report(self, run: Path) -> None:
         if self.fabric.is_global_zero:
             write_report(run)
+
+    def examine(self, runs: Sequence[Path]) -> None:
+        """Keep in each run what is found in the data, where that is known or found at little cost."""
+        data = self.setup.data
+        for run in runs:
+            if self.checked is not None:
+                keep(run, self.checked.data, self.checked.examination)
+            elif run != runs[0]:
+                carry_over(runs[0], run)
+            elif self.doctoring.every_samples is not None and cheap(data, self.plan.length_samples):
+                of_data(run, data, names(self.setup.source, self.setup.data_options, progress=False))
+
+    def tell_of_data(self, run: Path, listener: Progress) -> None:
+        """Say what is wrong with the data, once, before the training begins."""
+        if self.doctoring.every_samples is not None:
+            for finding in kept(run):
+                listener.message(announced(finding))
 
     def _listener(self) -> Progress:
         return follow(self.plan.length_samples, show=self.progress and self.fabric.is_global_zero)
@@ -241,11 +266,22 @@ class Training:
             show=show,
             spread=self.fabric.broadcast,
         )
-        return list(found)
+        return [spared(doctor, run) for doctor in found]
+
+
+def spared(doctor: Doctor, run: Path) -> Doctor:
+    """A doctor who does not say again what was said of the data when the training began."""
+    doctor.told |= {(finding.kind, finding.began) for finding in kept(run)}
+    return doctor
 
 
 def prepare(
-    setup: Setup, wishes: Wishes, doctoring: Doctoring, observers: Sequence[Observer], progress: bool
+    setup: Setup,
+    wishes: Wishes,
+    doctoring: Doctoring,
+    observers: Sequence[Observer],
+    progress: bool,
+    checked: Check | None = None,
 ) -> Training:
     """A training that is ready to be played; nothing is written yet.
 
@@ -266,6 +302,7 @@ def prepare(
         fabric=fabric,
         observers=observers,
         progress=progress,
+        checked=checked,
     )
 
 

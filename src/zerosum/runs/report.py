@@ -9,14 +9,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from zerosum.diagnosis.beforehand import illustrated
 from zerosum.metrics.observer import NAME
 from zerosum.runs.commands import evaluate_command, resume_command, sample_command, train_call, train_command
 from zerosum.runs.curves import charts
-from zerosum.runs.diagnosing import of_run
+from zerosum.runs.diagnosing import Diagnosis, of_run
 from zerosum.runs.evaluations import latest
-from zerosum.runs.exhibits import plots, strips
 from zerosum.runs.figures import features, figure, interval
-from zerosum.runs.findings import ticks, time_line
+from zerosum.runs.findings import bands
+from zerosum.runs.findings_page import view
 from zerosum.runs.norms import Norms
 from zerosum.runs.pages import data_of_picture, fill, write_page
 from zerosum.runs.pictures import data_uri, evenly, size
@@ -43,18 +44,19 @@ def write_report(run: Path, norms: Norms | None = None) -> Path:
 
 def render(state: State, norms: Norms | None = None) -> str:
     """The page as text."""
+    found = of_run(state)
     return fill(
         "report.html",
         state=state,
         plan=state.plan,
         facts=_facts(state),
         tables=_tables(state),
-        findings=_findings(state),
+        findings=_findings(state, found),
         attempts=attempts(state),
         norms=norms,
         pictures=_pictures(state),
         metrics=_metrics(state),
-        curves=_curves(state),
+        curves=_curves(state, found),
         commands=_commands(state),
     )
 
@@ -101,21 +103,18 @@ def _evaluation(state: State) -> dict[str, Any]:
     return evaluation(state.plan) | facts | {name: value for name, value in conditions.items() if value}
 
 
-def _findings(state: State) -> dict[str, Any]:
-    """What the doctor finds in the log: bars on a time line; by kind, plots of what was measured, and samples."""
-    found = of_run(state)
-    assert found.course is not None
-    lines = time_line(found.findings, state.samples_seen)
+def _findings(state: State, found: Diagnosis) -> dict[str, Any]:
+    """What the doctor finds in the log and found in the data."""
     watched = state.plan.get("doctor", {}).get("doctor", "off") != "off"
-    kinds = {kind: [bar.finding for bar in bars] for kind, bars in lines.items()}
-    return {
-        "lines": lines,
-        "kinds": {finding.kind: finding.about for finding in found.findings},
-        "ticks": ticks(state.samples_seen) if lines else [],
-        "notes": found.notes if watched else (),
-        "plots": {kind: plots(findings, found.course, state.samples_seen) for kind, findings in kinds.items()},
-        "strips": {kind: strips(findings, state.snapshots) for kind, findings in kinds.items()},
-    }
+    pictures = [(one, None if path is None else data_of_picture(path)) for one, path in illustrated(state.path)]
+    return view(
+        found.findings,
+        course=found.course,
+        until=state.samples_seen,
+        snapshots=state.snapshots,
+        illustrated=pictures,
+        notes=found.notes if watched else (),
+    )
 
 
 def _pictures(state: State) -> dict[str, Any]:
@@ -149,9 +148,11 @@ def _metrics(state: State) -> list[dict[str, Any]]:
     ]
 
 
-def _curves(state: State) -> dict[str, Any]:
-    samples_seen, found = charts(state.log, state.best)
-    return {"x": samples_seen, "charts": [asdict(chart) for chart in found]}
+def _curves(state: State, found: Diagnosis) -> dict[str, Any]:
+    samples_seen, drawn = charts(state.log, state.best)
+    shaded = bands(found.findings, state.samples_seen)
+    key = list({band["letter"]: band for band in shaded}.values())
+    return {"x": samples_seen, "charts": [asdict(chart) for chart in drawn], "bands": shaded, "key": key}
 
 
 def _commands(state: State) -> dict[str, str]:

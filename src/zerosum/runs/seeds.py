@@ -61,7 +61,9 @@ def train_side_by_side(trainings: Sequence[Training], out: str | Path | None) ->
     for run, training in zip(runs, trainings, strict=True):
         run.mkdir()
         write_first_plan(run, training.document)
+    first.examine(runs)
     listener = follow(first.plan.length_samples, show=first.progress)
+    first.tell_of_data(runs[0], listener)
     listeners = [listener, *(follow(first.plan.length_samples, show=False) for _ in trainings[1:])]
     engines = [
         replace(training, fabric=first.fabric).engine(run, heard)

@@ -1,7 +1,7 @@
 """A trained run, ready to sample from; its data is opened only where samples are made from data."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from zerosum.runs.generating import Generator
 from zerosum.runs.writing import Samples, joined
 from zerosum.spaces import restore
 from zerosum.training import checkpoints
+from zerosum.training.making import settle_making
 from zerosum.training.position import load_networks, part
 from zerosum.training.sampling import Requests, chunks, fitting, ready
 
@@ -66,8 +67,14 @@ class Trained:
         label: int | str | None = None,
         averaged: bool = True,
         sampler: str | None = None,
+        compile: str = "off",
+        tell: Callable[[str], None] = lambda text: None,
     ) -> Iterator[Samples]:
-        """The same samples piece by piece, each as large as suits the memory; they are made as they are asked for."""
+        """The same samples piece by piece, each as large as suits the memory; they are made as they are asked for.
+
+        With `compile`, `on` or `auto`, they are made by compiled code, where that can be done (and pays): the same up
+        to rounding.
+        """
         if n < 1:
             raise UserError(f"n is {n}; at least one sample can be made.")
         made = self.game.samplers[self._sampler(sampler)]
@@ -75,7 +82,9 @@ class Trained:
         with torch.random.fork_rng():
             networks = self._networks(made, requests, averaged)
         draw = Draw(seed, "sample")
-        values = chunks(made, networks, n, requests, draw, fitting(made, networks, requests, draw))
+        size = fitting(made, networks, requests, draw)
+        made = settle_making(compile, made, networks, n, requests, draw, size, tell)
+        values = chunks(made, networks, n, requests, draw, size)
         return self._labelled(values, made, requests, draw)
 
     def _labelled(

@@ -49,20 +49,35 @@ def acts(state: State, following: State | None) -> list[dict[str, Any]]:
     """What was done in one attempt; what came after its end is seen at the end of the one that followed."""
     lines = [line for line in read_lines(state.path / "log.jsonl") if ENTRY in line]
     moments = [int(line["samples_seen"]) for line in lines]
-    found = []
-    for place, (line, moment) in enumerate(zip(lines, moments, strict=True)):
-        until = moments[place + 1] if place + 1 < len(moments) else state.samples_seen
-        pictures = []
-        if line[ENTRY]["act"] in ("set", "begin again"):
-            pictures.append(picture("before", state.snapshots, latest(state.snapshots, moment)))
-        if line[ENTRY]["act"] == "set":
-            pictures.append(picture("after", state.snapshots, latest(state.snapshots, until)))
-        elif pictures and following is not None:
+    return [
+        {
+            "samples_seen": moment,
+            "words": str(line["note"]).removeprefix("doctor: "),
+            "pictures": pictures(line[ENTRY]["act"], moment, until(moment, moments, state), state, following),
+        }
+        for line, moment in zip(lines, moments, strict=True)
+    ]
+
+
+def until(moment: int, moments: Sequence[int], state: State) -> int:
+    """How far what was done at a moment can be seen alone: up to the next one at which something was done."""
+    return min((later for later in moments if later > moment), default=state.samples_seen)
+
+
+def pictures(act: str, moment: int, end: int, state: State, following: State | None) -> list[dict[str, Any]]:
+    """Samples before an act and after it, where there are such: of what ended an attempt, those that came instead."""
+    before = latest(state.snapshots, moment)
+    shown = [picture("before", state.snapshots, before)]
+    if act == "begin again":
+        if following is not None:
             last = latest(following.snapshots, following.samples_seen)
-            pictures.append(picture("at the end of the next attempt", following.snapshots, last))
-        words = str(line["note"]).removeprefix("doctor: ")
-        found.append({"samples_seen": moment, "words": words, "pictures": [one for one in pictures if one]})
-    return found
+            shown.append(picture("at the end of the next attempt", following.snapshots, last))
+    elif act == "stopped":
+        best = None if state.best is None else latest(state.snapshots, state.best)
+        shown.append(picture("at the best checkpoint", state.snapshots, best))
+    elif (after := latest(state.snapshots, end)) != before:
+        shown.append(picture("after", state.snapshots, after))
+    return [one for one in shown if one is not None]
 
 
 def latest(snapshots: Sequence[int] | Mapping[int, Path], moment: int) -> int | None:

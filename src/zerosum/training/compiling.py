@@ -54,7 +54,7 @@ def settle_compiling(wanted: str, plan: Plan, table: Table, rounds: int, tell: C
         return False
     moves = {phase.name: EngineMove(table, phase, 0, 0) for phase in plan.game.phases}
     before = round_seconds(plan, moves, {name: move.compute for name, move in moves.items()})
-    if wanted == "auto" and hope(before) * before * rounds < WARM_UP_SECONDS:
+    if not long_enough(wanted, before, rounds):
         return False
     tell(f"Compiling the losses, which takes a minute or so; the training takes {before * rounds / 60:.0f} without.")
     compiled = {name: CompiledMove(move.compute, plan.game) for name, move in moves.items()}
@@ -86,7 +86,12 @@ def worth_compiling(wanted: str, plan: Plan, table: Table, rounds: int) -> bool:
     moves = {phase.name: EngineMove(table, phase, 0, 0) for phase in plan.game.phases}
     plain = {name: move.compute for name, move in moves.items()}
     seconds = round_seconds(plan, moves, plain)
-    return wanted == "on" or hope(seconds) * seconds * rounds >= WARM_UP_SECONDS
+    return long_enough(wanted, seconds, rounds)
+
+
+def long_enough(wanted: str, seconds: float, times: int) -> bool:
+    """Whether what takes so many seconds, so many times, is compiled (`on`, `auto`)."""
+    return wanted == "on" or hope(seconds) * seconds * times >= WARM_UP_SECONDS
 
 
 def hope(seconds: float) -> float:
@@ -108,7 +113,12 @@ def obstacle(table: Table, plan: Plan) -> str | None:
         return "the batch is worked on in pieces"
     if table.fabric.world_size > 1:
         return "there are several processes"
-    if table.fabric.device.type == "cpu" and not any(map(shutil.which, ("g++", "clang++", "cl"))):
+    return no_compiler(table.fabric.device)
+
+
+def no_compiler(device: torch.device) -> str | None:
+    """Why nothing can be compiled for a device."""
+    if device.type == "cpu" and not any(map(shutil.which, ("g++", "clang++", "cl"))):
         return "there is no C++ compiler on this machine"
     return None
 

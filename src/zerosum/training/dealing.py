@@ -5,11 +5,12 @@ from collections import OrderedDict
 import torch
 from torch import Tensor
 
-from zerosum.data.core import Batch, Source
+from zerosum.data.core import Batch, Ordered, Source
 from zerosum.draw import Draw
 from zerosum.games import Phase
 
 MEMORY = 8  # permutations kept; two epochs of four streams
+AHEAD = 4  # batches of a stream that are read ahead, at most
 
 
 class Dealer:
@@ -39,8 +40,17 @@ class Dealer:
         """The batch of this process and the draw for one move."""
         stream = phase.stream or phase.name
         draw = self.root.sub("move", stream, round_index, repeat)
-        positions = self._positions(stream, repeat, round_index * self.batch_size + draw.rank * self.local)
-        return self.source.batch(positions, draw.sub("data")), draw
+        place = round_index * self.batch_size + draw.rank * self.local
+        batch = self.source.batch(self._positions(stream, repeat, place), draw.sub("data"))
+        if isinstance(self.source, Ordered):
+            self._read_ahead(self.source, stream, repeat, place, phase.every * self.batch_size)
+        return batch, draw
+
+    def _read_ahead(self, source: Ordered, stream: str, repeat: int, place: int, step: int) -> None:
+        """Tell the source what a stream will ask for next, as far as there is room for it."""
+        for later in range(place + step, place + (AHEAD + 1) * step, step):
+            if not source.expect(self._positions(stream, repeat, later)):
+                return
 
     def _positions(self, stream: str, repeat: int, start: int) -> Tensor:
         """The samples at places `start … start + local` of a stream's endless order."""
@@ -50,10 +60,16 @@ class Dealer:
         parts, wanted = [], self.local
         while wanted:
             epoch, offset = divmod(start, size)
-            part = self._epoch(stream, repeat, epoch)[offset : offset + wanted]
+            part = self._order(stream, repeat, epoch, offset, wanted)
             parts.append(part)
             start, wanted = start + len(part), wanted - len(part)
         return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _order(self, stream: str, repeat: int, epoch: int, start: int, count: int) -> Tensor:
+        if isinstance(self.source, Ordered):
+            order = self.root.sub("order", epoch)
+            return self.source.order(order, order.sub(stream, repeat), start, count)
+        return self._epoch(stream, repeat, epoch)[start : start + count]
 
     def _epoch(self, stream: str, repeat: int, epoch: int) -> Tensor:
         key = (stream, repeat, epoch)

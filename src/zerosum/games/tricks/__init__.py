@@ -18,7 +18,7 @@ from zerosum.games.tricks.sight import Sight
 from zerosum.games.tricks.terms import SMOOTHED, matching, seeking, smoothing
 from zerosum.games.tricks.top import best
 from zerosum.games.tricks.unrolling import unrolled
-from zerosum.games.tricks.views import augmented, noisy
+from zerosum.games.tricks.views import augmented, blurred, noisy
 
 __all__ = [
     "NEUTRAL",
@@ -33,6 +33,7 @@ __all__ = [
     "augmented",
     "averaging",
     "best",
+    "blurred",
     "matching",
     "noisy",
     "refuse_uneven",

@@ -1,5 +1,9 @@
 """What the critic sees of every sample, real or generated: with noise, or varied."""
 
+import math
+
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from zerosum.data.differentiable import Policy
@@ -19,6 +23,21 @@ def augmented(policy: Policy) -> View:
         return policy(samples, min(p, 1.0), draw)
 
     return View("augment", see)
+
+
+def blurred(widest: float) -> View:
+    """Images smoothed by 2^-(d/σ)², σ in pixels, at most `widest`; beyond the border there is 0 (Karras 2021, F.2)."""
+    reach = math.ceil(3 * widest)
+
+    def see(samples: Tensor, draw: Draw, sigma: float) -> Tensor:
+        places = torch.arange(-reach, reach + 1, device=samples.device, dtype=samples.dtype)
+        taps = torch.exp2(-(places / sigma).square())
+        kernel = (taps / taps.sum()).expand(samples.shape[1], 1, 1, -1).contiguous()
+        for taps, pad in ((kernel.mT, (reach, 0)), (kernel, (0, reach))):
+            samples = F.conv2d(samples, taps, padding=pad, groups=samples.shape[1])
+        return samples
+
+    return View("blur", see)
 
 
 def _with_noise(samples: Tensor, draw: Draw, sigma: float) -> Tensor:

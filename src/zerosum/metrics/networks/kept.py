@@ -20,7 +20,7 @@ from zerosum.data import Data
 from zerosum.data.packed import UnpairedSource
 from zerosum.data.packing import default_root
 from zerosum.draw import Draw
-from zerosum.errors import UserError
+from zerosum.errors import Notice, UserError
 from zerosum.metrics import files
 from zerosum.metrics.networks.classifier import (
     FEATURES,
@@ -124,6 +124,7 @@ def _stored(network: Encoder, place: Path) -> Encoder:
         warnings.warn(
             f"The feature network cannot be kept at {place}: {error.strerror or error}; it will be trained anew each "
             "time. Set ZEROSUM_CACHE to a directory that can be written and has room.",
+            Notice,
             stacklevel=3,
         )
     return network

@@ -144,6 +144,15 @@ function draw({ svg, legend, chart }, smoothing, wantsLog) {
   for (const t of ticks(first, last, Math.max(2, Math.floor(width / 110))))
     element(svg, "text", { x: X(t), y: HEIGHT - 6, "text-anchor": "middle" }, shortCount(t));
   const plot = element(svg, "g", { "clip-path": `url(#${id})` });
+  for (const band of curves.bands ?? []) {
+    const from = Math.max(X(band.begin), LEFT), to = Math.min(X(Math.min(band.end, last)), width - RIGHT);
+    if (to < from) continue;
+    const group = element(plot, "g", { class: `band ${band.severity}` });
+    element(group, "title", {}, `${band.name}: ${band.words}`);
+    element(group, "rect", { x: from, y: TOP, width: Math.max(to - from, 1.5), height: HEIGHT - TOP - BOTTOM });
+    element(group, "line", { x1: from, x2: from, y1: TOP, y2: HEIGHT - BOTTOM });
+    element(group, "text", { x: from + 3, y: TOP + 10 + 11 * band.row }, band.letter);
+  }
   const shown = names.map((name, i) => {
     const raw = chart.curves[name], smooth = smoothed(raw, weight), stroke = `var(--c${i % 7})`;
     if (weight > 0) element(plot, "path", { class: "raw", stroke, d: path(xs, raw, X, Y) });
