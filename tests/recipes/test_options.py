@@ -49,10 +49,11 @@ IMPOSSIBLE = {
         "stylegan3",
         "sagan",
         "biggan",
+        "vitgan",
     ),
     "augment_target": (
         *("wgan", "wgan-gp", "r3gan", "cgan", "acgan", "infogan"),
-        *("progan", "stylegan", "stylegan2", "stylegan3"),
+        *("progan", "stylegan", "stylegan2", "stylegan3", "vitgan"),
     ),
     "unrolled": ("wgan",),
     "pac": ("cgan", "acgan", "projection", "biggan"),
