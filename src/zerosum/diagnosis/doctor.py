@@ -15,8 +15,8 @@ from typing import Any
 from zerosum.diagnosis.beforehand import of_data
 from zerosum.diagnosis.course import Course, course_of
 from zerosum.diagnosis.detectors import GRACE, HOLD, find, present
-from zerosum.diagnosis.findings import Finding
-from zerosum.diagnosis.health import nothing_wrong
+from zerosum.diagnosis.findings import CATALOGUE, Finding
+from zerosum.diagnosis.health import kind_of, latest_of
 from zerosum.diagnosis.memory import memory_of
 from zerosum.diagnosis.probe import probe
 from zerosum.diagnosis.treatment import Act, Treatment
@@ -30,8 +30,8 @@ MOMENTS = 50
 """Probes in a training, where it is long enough."""
 ROUNDS = 50
 """Rounds between two probes at least: one costs about as much as a large round …"""
-SAMPLES_APART = 5_000
-"""… and in small ones as some 150 samples."""
+SAMPLES_APART = 7_500
+"""… and in small ones as up to 200 samples."""
 
 
 def cadence(length_samples: int, batch_size: int, report_every_samples: int, wanted: int | None = None) -> int:
@@ -99,7 +99,7 @@ class Doctor:
             [*log, {**state.values, "samples_seen": state.samples_seen, **signals}], state.length_samples
         )
         found = [*of_data(self.run, state.data), *present(find(course))]
-        self.show(in_words(found) or (nothing_wrong(course, ()).name if looked_enough(course) else ""))
+        self.show(in_words(found) or (CATALOGUE[kind_of(latest_of(course))].name if looked_enough(course) else ""))
         self.speak(found)
         act = Act() if self.treatment is None else self.treatment(state, course, found, log)
         for note in act.notes:

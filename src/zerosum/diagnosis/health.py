@@ -10,7 +10,7 @@ What chance does with n and m samples of one distribution: the AUC is ½ with th
 its deviation is √2 (n + m) / (n m) at most.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,15 +36,24 @@ def nothing_wrong(course: Course, over: Sequence[Finding], n: int = SAMPLES) -> 
         n: samples of each kind that the signals are of.
     """
     began = max((finding.ended or 0 for finding in over), default=course.samples_seen[course.share >= GRACE][0])
-    latest = {name: float(settled(course.signal(name))[-1]) for name in SHOWN}
+    latest = latest_of(course)
     return Finding(
-        kind="healthy"
-        if near_equilibrium(latest["auc"], latest["distance"], latest["drift"], n)
-        else "nothing serious",
+        kind=kind_of(latest, n),
         evidence={f"{PREFIX}{name}": value for name, value in latest.items() if np.isfinite(value)},
         began=int(began),
         confidence=1 - alarm(course, course.samples_seen >= began),
     )
+
+
+def latest_of(course: Course) -> dict[str, float]:
+    """What the last looks showed, by the names of signals."""
+    return {name: float(settled(course.signal(name))[-1]) for name in SHOWN}
+
+
+def kind_of(latest: Mapping[str, float], n: int = SAMPLES) -> str:
+    """What is said where nothing serious was found."""
+    near = near_equilibrium(latest["auc"], latest["distance"], latest["drift"], n)
+    return "healthy" if near else "nothing serious"
 
 
 def near_equilibrium(auc: float, distance: float, drift: float, n: int) -> bool:
