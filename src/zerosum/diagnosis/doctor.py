@@ -28,8 +28,8 @@ PREFIX = "finding/"
 """Of a finding's confidence in the log."""
 MOMENTS = 50
 """Probes in a training, where it is long enough."""
-ROUNDS = 50
-"""Rounds between two probes at least: one costs about as much as a large round …"""
+ROUNDS = 100
+"""Rounds between two probes at least: one costs about as much as three …"""
 SAMPLES_APART = 7_500
 """… and in small ones as up to 200 samples."""
 
