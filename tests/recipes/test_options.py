@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import pytest
 import torch
 
+import zerosum
 from zerosum import api, recipes
 from zerosum.data import DataOptions
 from zerosum.errors import UserError
@@ -240,6 +241,12 @@ def test_schedules_are_checked_when_the_plan_is_built(option, value, message):
 def test_an_unknown_recipe_is_refused_with_the_nearest():
     with pytest.raises(UserError, match=r"Unknown recipe 'wgan_gp'\. Did you mean 'wgan-gp'\?"):
         recipes.recipe("wgan_gp")
+
+
+def test_one_domain_is_too_few_to_translate_and_nothing_is_written(tmp_path):
+    with pytest.raises(UserError, match="cyclegan translates between two domains, and the data have one"):
+        zerosum.train("cyclegan", data="digits", resolution="16", out=tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_recipe_on_samples_it_cannot_have_says_so():

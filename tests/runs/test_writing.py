@@ -103,3 +103,26 @@ def test_what_cannot_be_written_is_refused(trained, tmp_path, out, message):
     (tmp_path / "file").write_text("")
     with pytest.raises(zerosum.UserError, match=message):
         zerosum.write_samples(trained, Path(tmp_path, out), 3)
+
+
+def test_classes_of_nested_folders_become_names_of_files(tmp_path):
+    space = Images((1, 8, 8), classes=("a/b", "c:d"))
+    Samples(torch.zeros(2, 1, 8, 8), torch.tensor([0, 1]), space).save(tmp_path / "made")
+    assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["000000-a_b.png", "000001-c_d.png"]
+
+
+def test_a_folder_that_has_files_is_left_as_it_is(trained, tmp_path):
+    zerosum.write_samples(trained, tmp_path / "made", 3)
+    with pytest.raises(zerosum.UserError, match="is not empty"):
+        zerosum.write_samples(trained, tmp_path / "made", 2)
+    assert len(list((tmp_path / "made").iterdir())) == 3
+
+
+def test_endings_may_be_large(trained, tmp_path):
+    zerosum.write_samples(trained, tmp_path / "MADE.PNG", 3)
+    assert Image.open(tmp_path / "MADE.PNG").format == "PNG"
+
+
+def test_a_seed_below_nothing_is_refused(trained, tmp_path):
+    with pytest.raises(zerosum.UserError, match="seed is -1"):
+        zerosum.write_samples(trained, tmp_path / "made.npz", 3, seed=-1)

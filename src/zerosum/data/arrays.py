@@ -35,13 +35,18 @@ def file_samples(path: Path, options: DataOptions, cache: Cache) -> Samples:
     return array_samples(array, labels, options, cache, name=str(path), key=key)
 
 
+OBJECTS = "it holds Python objects, not numbers"
+
+
 def _reason(path: Path, error: Exception) -> str:
     """Why numpy could not read a file; whatever is not its own format it takes for a pickle."""
+    if "Python objects" in str(error):
+        return OBJECTS
     if "allow_pickle" not in str(error):
-        return str(error)
+        return str(error).rstrip(".")
     with path.open("rb") as file:
         own = file.read(6).startswith((b"\x93NUMPY", b"PK"))
-    return "it holds Python objects, not numbers" if own else f"it is no {path.suffix} file"
+    return OBJECTS if own else f"it is no {path.suffix} file"
 
 
 def _from_npz(path: Path, stored: Any) -> tuple[np.ndarray, np.ndarray | None]:

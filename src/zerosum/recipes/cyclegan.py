@@ -1,7 +1,12 @@
 """Translation between two domains without pairs: there and back again must lead home."""
 
+from dataclasses import replace
 from typing import Annotated
 
+import torch
+
+from zerosum.data.core import Source
+from zerosum.draw import Draw
 from zerosum.errors import UserError
 from zerosum.games.translation import Domains, translation
 from zerosum.losses import ADVERSARIAL
@@ -10,6 +15,8 @@ from zerosum.recipes.groups import Play
 from zerosum.recipes.options import Opt
 from zerosum.spaces import Images, Space
 from zerosum.training.plan import Plan
+
+WANTED = "take --data glyphs:sans-serif, or two folders with --target"
 
 
 def cyclegan(
@@ -27,7 +34,7 @@ def cyclegan(
 ) -> Plan:
     """Two ResNet generators, two PatchGAN critics, least squares, Adam(2e-4, 0.5, 0.999) (Zhu 2017)."""
     if not isinstance(space, Images):
-        raise UserError("cyclegan translates images; take --data glyphs:sans-serif, or two folders with --target.")
+        raise UserError(f"cyclegan translates images; {WANTED}.")
     networks = Domains(
         A2B=ResNetTranslator(space, space, width=width, blocks=blocks),
         B2A=ResNetTranslator(space, space, width=width, blocks=blocks),
@@ -44,4 +51,15 @@ def cyclegan(
         identity_weight=identity_weight,
         pool_size=pool_size,
     )
-    return play.plan(game)
+    return replace(play.plan(game), source=two_domains)
+
+
+def two_domains(train: Source, draw: Draw) -> Source:
+    """The samples, whose batches have both domains.
+
+    Raises:
+        UserError: they have one.
+    """
+    if train.batch(torch.zeros(1, dtype=torch.int64), draw).condition is None:
+        raise UserError(f"cyclegan translates between two domains, and the data have one; {WANTED}.")
+    return train

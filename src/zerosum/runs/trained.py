@@ -1,6 +1,7 @@
 """A trained run, ready to sample from; its data is opened only where samples are made from data."""
 
 import copy
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from zerosum import recipes
 from zerosum.data import DataOptions, open_data
 from zerosum.draw import Draw
-from zerosum.errors import UserError, choose, nearest
+from zerosum.errors import Notice, UserError, choose, nearest
 from zerosum.games import Game, Networks, Sampler
 from zerosum.recipes.options import build
 from zerosum.runs.directory import read_plan
@@ -77,6 +78,8 @@ class Trained:
         """
         if n < 1:
             raise UserError(f"n is {n}; at least one sample can be made.")
+        if seed < 0:
+            raise UserError(f"seed is {seed}; it is a whole number from 0 up.")
         made = self.game.samplers[self._sampler(sampler)]
         requests = self._requests(made, label)
         with torch.random.fork_rng():
@@ -148,7 +151,7 @@ def newest(run: Path) -> checkpoints.Checkpoint:
     Raises:
         UserError: there is none.
     """
-    found = checkpoints.newest(run / "checkpoints")
+    found = checkpoints.newest(run / "checkpoints", tell=lambda text: warnings.warn(text, Notice, stacklevel=2))
     if found is None:
         raise UserError(f"{run} has no whole checkpoint yet; train it a little first.")
     return found

@@ -1,6 +1,7 @@
 """Samples on their way to a file or a folder, piece by piece: as many as wanted, in the memory of one piece."""
 
 import os
+import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from torch import Tensor
 from zerosum.errors import UserError
 from zerosum.spaces import Space
 
+UNSAFE = re.compile(r'[\\/:*?"<>|\x00-\x1f]')
+"""What a class may have in its name, and a file may not."""
 LONG_AGO = (1980, 1, 1, 0, 0, 0)
 """When members of an archive are said to have been written, so that the same samples are the same file."""
 
@@ -42,8 +45,8 @@ class Samples:
         numbers = range(start, start + len(self.values))
         if self.labels is None:
             return [f"{number:06d}" for number in numbers]
-        labels = self.labels.tolist()
-        return [f"{number:06d}-{self.space.classes[label]}" for number, label in zip(numbers, labels, strict=True)]
+        classes = [UNSAFE.sub("_", name) for name in self.space.classes]
+        return [f"{number:06d}-{classes[label]}" for number, label in zip(numbers, self.labels.tolist(), strict=True)]
 
 
 def write(out: Path, n: int, pieces: Iterable[Samples]) -> None:
@@ -57,15 +60,17 @@ def write(out: Path, n: int, pieces: Iterable[Samples]) -> None:
     refuse_unwritable(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        WRITERS[out.suffix](out, n, pieces)
+        WRITERS[out.suffix.lower()](out, n, pieces)
     except OSError as error:
         raise UserError(f"Cannot write {str(out)!r} ({error.strerror or error}).") from error
 
 
 def refuse_unwritable(out: Path) -> None:
-    """Raise a UserError for an ending that says nothing."""
-    if out.suffix not in WRITERS:
+    """Raise a UserError for an ending that says nothing, and for a folder that has files already."""
+    if out.suffix.lower() not in WRITERS:
         raise UserError(f"Cannot write {str(out)!r}: take an ending .png or .npz, or none for a folder.")
+    if not out.suffix and out.is_dir() and any(out.iterdir()):
+        raise UserError(f"The folder {str(out)!r} is not empty; take another, or empty it.")
 
 
 def as_picture(out: Path, n: int, pieces: Iterable[Samples]) -> None:
