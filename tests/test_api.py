@@ -329,6 +329,20 @@ def test_only_one_network_can_be_ones_own(tmp_path):
     assert run.sample(3).shape == (3, 2)
 
 
+@pytest.mark.parametrize(
+    ("misfit", "message"),
+    [
+        ({"critic": torch.nn.Linear(3, 1)}, r"do not fit samples of the shape \(2,\)"),
+        ({"generator": torch.nn.Linear(2, 5)}, r"makes samples of the shape \(5,\); those of the data: \(2,\)"),
+        ({"generator": torch.nn.Linear(7, 2)}, r"do not fit samples of the shape \(2,\)"),
+    ],
+)
+def test_networks_that_do_not_fit_are_refused_before_anything_is_written(tmp_path, misfit, message):
+    with pytest.raises(zerosum.UserError, match=message):
+        zerosum.train("gan", data="ring", latent_size=2, **(networks() | misfit), **QUICK, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_labels_can_be_ones_own(tmp_path):
     labels = np.arange(40) % 3
     np.savez(tmp_path / "mine.npz", images=PICTURES, labels=labels)

@@ -12,12 +12,14 @@ from functools import partial
 from typing import Annotated, Any
 
 from zerosum.data.differentiable import policy
+from zerosum.games import Weighted
 from zerosum.games.consistency import consistent, with_consistency
 from zerosum.losses import AdversarialName
 from zerosum.networks import Family
 from zerosum.networks.vit import ViTCritic, ViTGenerator, usual_patch
 from zerosum.penalties.constraints import InitialSpectralNorm, spectral_norm
-from zerosum.recipes.groups import Networks, Play, Rivalry, SlopeTricks
+from zerosum.penalties.gradient import r1, r2
+from zerosum.recipes.groups import Networks, Play, Rivalry, Tricks
 from zerosum.recipes.options import Opt, presets
 from zerosum.recipes.pairs import images_of, pair_plan
 from zerosum.spaces import Space
@@ -31,8 +33,7 @@ PAPER: dict[str, Any] = {
     "batch_size": 128,
     "lr": 2e-3,
     "loss": "non-saturating",
-    "r1": 0.0,
-    "r2": 0.0,
+    "gamma": 0.0,
     "consistency_weight": 10.0,
     "augment": 0.8,
     "length_samples": 50_000_000,
@@ -60,10 +61,11 @@ def vitgan(
     ] = None,
     mapping: Annotated[int, Opt("Layers of the mapping network.", 1, 64)] = 2,
     loss: Annotated[AdversarialName, Opt("Of both players.")] = "relativistic",
+    gamma: Annotated[float, Opt("Weight of R1 and R2; each counts gamma / 2.", 0, 1e6)] = 1.0,
     consistency_weight: Annotated[float, Opt("Lambda, of balanced consistency; 10 in the paper.", 0, 1e6)] = 0.0,
     play: Play = Play(batch_size=16, length_samples=40_000, lr=2e-3, betas=(0.0, 0.99)),
     rivalry: Rivalry = Rivalry(),
-    tricks: SlopeTricks = SlopeTricks(r1=0.5, r2=0.5),
+    tricks: Tricks = Tricks(),
 ) -> Plan:
     """Self-modulated norms, implicit patches, attention by distance, improved spectral normalisation (Lee 2021)."""
     images = images_of(space, "vitgan")
@@ -77,6 +79,7 @@ def vitgan(
         spectral_norm(made, kind=InitialSpectralNorm)
         return made
 
+    slopes = {"r1": r1, "r2": r2} if gamma else {}
     plan = pair_plan(
         space,
         networks=Networks(width=width, latent_size=latent_size),
@@ -84,6 +87,7 @@ def vitgan(
         rivalry=rivalry,
         tricks=tricks,
         loss=loss,
+        penalties=[Weighted(name, penalty, gamma / 2) for name, penalty in slopes.items()],
         losses=partial(consistent, variation=policy(tricks.augment_policy, images)),
         own=Family(generator, critic, 64, 64, "none", "none"),
     )

@@ -23,6 +23,7 @@ from zerosum.errors import UserError, nearest
 from zerosum.games import Game
 from zerosum.recipes.options import Opt, Recipe, build, options, with_preset
 from zerosum.runs.directory import FORMAT
+from zerosum.runs.fitting import refuse_misfits
 from zerosum.spaces import Space, describe
 from zerosum.training.checkpoints import write_atomically
 from zerosum.training.devices import resolve_compile, resolve_device, resolve_precision, resolve_threads
@@ -79,7 +80,9 @@ class Setup:
             torch.manual_seed(fold(self.seed, "networks"))
             plan = build(self.recipe, self.data.space, self.given)
         refuse_pieces(plan, self.microbatch)
-        plan.source(self.data.train, Draw(self.seed, "source"))  # what is refused is refused before anything is written
+        dealt = plan.source(self.data.train, Draw(self.seed, "source"))  # what is refused is refused before all else
+        if {*OWN} & set(self.given):
+            refuse_misfits(plan.game, dealt)
         return plan
 
     def options(self, plan: Plan) -> dict[str, Any]:
