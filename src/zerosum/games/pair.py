@@ -146,9 +146,6 @@ class Pair:
         judge = unrolled(self.critic, loss, steps=steps, rate=self.tricks.unrolled_rate)
         return lambda samples: judge(samples, *sight.given)
 
-    def _fakes(self, batch: Batch, draw: Draw) -> Tensor:
-        return self.from_latent({"G": self.generator}, self.prior(len(batch), draw), batch)
-
     def _given(self, batch: Batch, times: int = 1) -> tuple[Tensor, ...]:
         if not self.conditional:
             return ()

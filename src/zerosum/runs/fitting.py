@@ -8,6 +8,7 @@ from zerosum.data import Source
 from zerosum.draw import Draw
 from zerosum.errors import UserError
 from zerosum.games import Game
+from zerosum.training.tracing import first_line
 
 TRIED = 2
 ASKED = ("number", "label", "condition", "real")
@@ -35,8 +36,3 @@ def refuse_misfits(game: Game, source: Source) -> None:
             raise UserError(
                 f"The generator makes samples of the shape {tuple(made.shape[1:])}; those of the data: {shape}."
             )
-
-
-def first_line(error: Exception) -> str:
-    """What it says, without what follows."""
-    return str(error).strip().split("\n", 1)[0]
