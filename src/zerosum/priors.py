@@ -60,20 +60,22 @@ class Uniform:
 
 @dataclass(frozen=True)
 class Coins:
-    """Two normal dimensions, and fair coins ±1 for the others.
+    """Two normal dimensions of deviation `width`, and fair coins ±1 for the others.
 
     A continuous map of a connected latent covers separate modes only with bridges between them (Khayatkhoei 2018,
     Tanielian 2020). k coins tell 2ᵏ pieces apart, between which the map may jump: there should be many more pieces than
-    modes, but not so many that each is met too seldom.
+    modes, but not so many that each is met too seldom. The pieces are narrow beside the distance between them, for one
+    that is as wide lies across the border of two modes more often, and makes a bridge of its own.
     """
 
     size: int
+    width: float = 0.25
     path: Path | None = None
 
     def __call__(self, n: int, draw: Draw) -> Tensor:
         """`n` latents, `(n, size)`, float32."""
         z = draw.normal(n, self.size)
-        return torch.cat([z[:, :2], z[:, 2:].sign()], dim=1)
+        return torch.cat([z[:, :2] * self.width, z[:, 2:].sign()], dim=1)
 
 
 @dataclass(frozen=True)
