@@ -87,6 +87,12 @@ OWN = {
     "own array": lambda: {"recipe": "gan", "data": POINTS, "width": 8, **QUICK},
     "own tensor": lambda: {"recipe": "gan", "data": torch.from_numpy(POINTS), "width": 8, **QUICK},
     "own pictures": lambda: {"recipe": "dcgan", "data": PICTURES, "width": 4, **QUICK},
+    "own pictures with labels": lambda: {
+        "recipe": "cgan",
+        "data": (PICTURES, torch.arange(40) % 3),
+        "width": 4,
+        **QUICK,
+    },
     "own density": lambda: {"recipe": "gan", "data": DENSITY, "width": 8, **QUICK},
     "opened data": lambda: {"recipe": "gan", "data": zerosum.open_data(POINTS), "width": 8, **QUICK},
     "own networks": lambda: {"recipe": "gan", "data": "ring", "latent_size": 2, **networks(), **QUICK},
@@ -363,7 +369,13 @@ def test_labels_can_be_ones_own(tmp_path):
         ({"betas": (0.1, 0.2)}, r"betas: \[0\.5, 0\.999\] in the run, \[0\.1, 0\.2\] given"),
         ({"precision": "bfloat16"}, "precision: 'float32' in the run, 'bfloat16' given"),
         ({"widht": 8}, "widht"),
-        ({"data": "grid"}, r"data: 'ring \(.*\)' in the run, 'grid \(.*\)' given"),
+        ({"data": "grid"}, "data: 'ring' in the run, 'grid' given"),
+        ({"data": "nowhere"}, "data: 'ring' in the run, 'nowhere' given"),
+        (
+            {"out": "elsewhere", "seeds": 3},
+            "out: .*run' in the run, 'elsewhere' given; seeds: None in the run, 3 given",
+        ),
+        ({"microbatch": 4}, "microbatch: None in the run, 4 given.*train anew with `zerosum train`"),
     ],
 )
 def test_another_option_is_refused_with_the_difference(gan, other, message):
@@ -375,8 +387,27 @@ def test_another_option_is_refused_with_the_difference(gan, other, message):
 
 def test_the_same_options_may_be_given_again(tmp_path):
     run = zerosum.train("gan", data="ring", width=8, **QUICK, out=tmp_path / "run")
-    how = {"width": 8, "seed": 0, "betas": (0.5, 0.999), "flip": False, "precision": "float32"}
+    how = {"width": 8, "seed": 0, "betas": (0.5, 0.999), "flip": False, "precision": "auto", "compile": "auto"}
+    how |= {"data": "ring", "out": str(tmp_path / "run" / "samples" / ".."), "microbatch": None}
     assert zerosum.resume(run, **how, length_samples=64, progress=False).log[-1]["samples_seen"] == 64
+
+
+def test_data_that_was_moved_is_named_anew_and_other_data_refused(tmp_path):
+    np.save(tmp_path / "points.npy", POINTS)
+    np.save(tmp_path / "others.npy", POINTS + 1)
+    run = zerosum.train("gan", data=tmp_path / "points.npy", width=8, **QUICK, out=tmp_path / "run")
+    again = tmp_path / "run" / ".." / "points.npy"  # the same by another spelling
+    assert zerosum.resume(run, data=again, length_samples=64, progress=False).log[-1]["samples_seen"] == 64
+    (tmp_path / "points.npy").rename(tmp_path / "moved.npy")
+    before = files(run.path)
+    with pytest.raises(zerosum.UserError, match=r"data: '.*points.npy \(.*\)' in the run, '.*others.npy \(.*\)' given"):
+        zerosum.resume(run, data=tmp_path / "others.npy", length_samples=96, progress=False)
+    with pytest.raises(zerosum.UserError, match="no such file"):
+        zerosum.resume(run, length_samples=96, progress=False)
+    assert files(run.path) == before
+    moved = zerosum.resume(run, data=tmp_path / "moved.npy", length_samples=96, progress=False)
+    assert moved.log[-1]["samples_seen"] == 96
+    assert moved.plan["resumable"] is True
 
 
 @pytest.mark.parametrize("length", [None, 48, 8])

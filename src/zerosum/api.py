@@ -124,7 +124,8 @@ def train(
     Args:
         recipe: a name (`zerosum list`), `auto` for the recipe and sizes that `check` recommends, a function
             `(space, *, …) -> Plan`, a `Plan` or a `Game` of your own, or None for one that suits the data.
-        data: a name, a path, an array, a tensor, a data set with length and index, or a `Data`.
+        data: a name, a path, an array, a tensor, two of them as `(images, labels)`, a data set with length and index,
+            or a `Data`.
         out: the run directory; by default a new one under `runs/`.
         length_samples: real samples seen when the training ends.
         seed: of all randomness.

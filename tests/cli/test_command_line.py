@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zerosum.cli import main
+from zerosum.cli import main, resume_command, train_command
 
 QUIET = {"OMP_NUM_THREADS": "1", "COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
 
@@ -111,9 +111,48 @@ def test_resume_goes_on_and_refuses_what_is_other(monkeypatch, capsys, zerosum, 
     monkeypatch.chdir(tmp_path)
     assert main(["resume", "small", "--width", "32", "--length-samples", "1280"]) == 2
     assert "width: 16 in the run, 32 given" in capsys.readouterr().err
+    own = "--data ring --width 16 --precision auto --compile auto --seed 0 --out ./runs/small"
+    assert main(["resume", *own.split(), "small"]) == 2
+    assert "give a larger --length-samples" in capsys.readouterr().err
     assert zerosum("resume", "small", "--length-samples", "1280", cwd=tmp_path).returncode == 0
     plan = json.loads((tmp_path / "runs" / "small" / "plan.json").read_text())
     assert plan["revisions"][-1]["length_samples"] == 1280
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--data grid", "data: 'ring' in the run, 'grid' given"),
+        ("--lr 0.5 --seed 8", "lr: 0.0002 in the run, 0.5 given; seed: 0 in the run, 8 given"),
+        ("--batch-size 3", "batch_size: 64 in the run, 3 given"),
+        ("--betas 0.1 0.9", "betas: [0.5, 0.999] in the run, [0.1, 0.9] given"),
+        ("--out other", "out: 'runs/small' in the run, 'other' given"),
+        ("--seeds 3", "seeds: None in the run, 3 given"),
+        ("--compile on", "compile: 'off' in the run, 'on' given"),
+        ("--microbatch 4", "microbatch: None in the run, 4 given"),
+        ("--precision bfloat16", "precision: 'float32' in the run, 'bfloat16' given"),
+        ("--flip", "flip: False in the run, True given"),
+        ("--resolution 8", "resolution: None in the run, '8' given"),
+    ],
+)
+def test_every_option_of_a_training_is_compared_on_resume(monkeypatch, capsys, trained, words, message):
+    monkeypatch.chdir(trained[0])
+    before = sorted((path, path.stat().st_mtime_ns) for path in Path("runs").rglob("*"))
+    assert main(["resume", *words.split(), "small", "--length-samples", "1280"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith(f"zerosum: This run was trained otherwise. {message}.")
+    assert "or train anew with `zerosum train`" in err
+    assert sorted((path, path.stat().st_mtime_ns) for path in Path("runs").rglob("*")) == before
+
+
+def test_resume_knows_every_option_of_train():
+    plan = {"recipe": "dcgan", "options": {}, "data": {"name": "digits"}, "training": {}}
+    of_train, of_resume = (
+        {flag.name for flags in groups.values() for flag in flags}
+        for groups in (train_command.flag_groups("dcgan"), resume_command.flag_groups(plan))
+    )
+    assert of_train - of_resume == {"recipe", "dry_run"}
 
 
 @pytest.mark.parametrize(

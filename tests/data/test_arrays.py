@@ -1,5 +1,6 @@
 """Arrays, from Python and from files, and data sets of the user's own."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from PIL import Image
 from zerosum.data import Data, DataOptions, arrays, open_data
 from zerosum.data.packed import PackedSource
 from zerosum.draw import Draw
-from zerosum.errors import UserError
+from zerosum.errors import Notice, UserError
 
 RNG = np.random.default_rng(0)
 LAST = RNG.integers(0, 256, (10, 12, 8, 3)).astype(np.uint8)
@@ -192,6 +193,34 @@ class TestDataSets:
             data = open_data([kind] * 5)
             assert np.allclose(unit(data), FIRST[:1] / 255, atol=1e-6)
 
+    @pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy])
+    @pytest.mark.parametrize("items", [LAST, FIRST])
+    def test_channels_are_found_first_and_last(self, items: np.ndarray, kind: Any) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Notice)
+            data = open_data([(kind(item), 0) for item in items])
+        assert data.space.shape == (3, 12, 8)
+        assert np.allclose(unit(data), FIRST / 255)
+
+    def test_all_items_decide_where_channels_are(self) -> None:
+        items = [np.zeros((3, 9, 3), np.uint8), np.zeros((20, 9, 3), np.uint8), np.zeros((7, 9, 1), np.uint8)]
+        assert open_data(items, DataOptions(resolution="8")).space.shape == (3, 8, 8)
+        pictures = [Image.new("L", (9, 3)), Image.new("RGB", (3, 20))]  # have no doubt about them, and raise none
+        assert open_data([*pictures, *(np.moveaxis(item, 2, 0) for item in items)]).space.shape == (3, 64, 64)
+
+    @pytest.mark.parametrize(
+        ("item", "shape"),
+        [
+            (np.zeros((5, 7, 5), np.uint8), (5, 5, 7)),
+            (torch.zeros(5, 7, 5), (5, 7, 5)),
+            (np.zeros((3, 7, 4), np.uint8), (3, 7, 4)),
+            (np.zeros((9, 16, 17), np.uint8), (9, 16, 17)),
+        ],
+    )
+    def test_a_doubtful_layout_is_told(self, item: Any, shape: tuple[int, ...]) -> None:
+        with pytest.warns(Notice, match=f"taken for {shape[0]} channels .* of {shape[1]}x{shape[2]}"):
+            assert open_data([item] * 4).space.shape == shape
+
     def test_labels_and_sizes(self) -> None:
         items = [(Image.new("L", (10 + i, 8), i), torch.tensor(i % 3)) for i in range(9)]
         data = open_data(items)
@@ -229,3 +258,37 @@ def test_a_tiny_excess_over_the_range_is_clipped() -> None:
     assert values.min() == 0
     assert values.max() == 1
     assert not arrays.is_signed([array], "x")
+
+
+class TestPairs:
+    @pytest.mark.parametrize("images", [LAST, torch.from_numpy(FIRST), RNG.normal(size=(10, 2))])
+    @pytest.mark.parametrize("labels", [np.arange(10) % 3, torch.arange(10) % 3, [i % 3 for i in range(10)]])
+    def test_images_and_labels(self, images: Any, labels: Any) -> None:
+        data = open_data((images, labels))
+        assert data.space.classes == ("0", "1", "2")
+        assert train(data).labels.tolist() == [i % 3 for i in range(10)]  # type: ignore[union-attr]
+        assert data.name == type(images).__name__
+        assert data.fingerprint != open_data(images).fingerprint
+
+    @pytest.mark.parametrize(
+        ("labels", "message"),
+        [
+            (np.zeros(9, int), "10 samples and 9 labels"),
+            (np.zeros((10, 3)), "argmax"),
+            (np.zeros(10), "whole numbers or words"),
+            ([[1], [1, 2]] * 5, "no array"),
+            (None, "data=images"),
+            (np.arange(10), "10 classes: no class has two"),
+        ],
+    )
+    def test_labels_that_cannot_be_used(self, labels: Any, message: str) -> None:
+        with pytest.raises(UserError, match=message):
+            open_data((LAST, labels))
+
+    def test_what_is_no_pair(self) -> None:
+        with pytest.raises(UserError, match=r"\(images, labels\).* first is str"):
+            open_data(("a", "b"))  # type: ignore[arg-type]
+
+    def test_a_negative_label_among_others_is_told(self) -> None:
+        with pytest.warns(Notice, match="-1 .* is a class like any other"):
+            assert open_data((LAST, np.arange(10) % 3 - 1)).space.classes == ("-1", "0", "1")

@@ -1,7 +1,10 @@
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from zerosum.data.decode import decode, probe
@@ -49,6 +52,90 @@ def test_lossless_formats_come_back(case: str) -> None:
     assert np.array_equal(out, array.reshape(6, 10, -1))
     assert out.dtype == array.dtype
     assert probe(file(array, kind)) == Form.of(out)
+
+
+def png(values: np.ndarray, *extra: tuple[bytes, bytes], rows_by: int = 0) -> io.BytesIO:
+    """A PNG file by hand: Pillow writes none of 16 bits in colour. Rows have the filter `rows_by` of the standard."""
+    height, width, channels = values.shape
+    depth = values.dtype.itemsize
+    lines = values.astype(values.dtype.newbyteorder(">")).view(np.uint8).reshape(height, -1).astype(int)
+    before = np.zeros_like(lines)
+    unit = depth * channels
+    if rows_by == 1:  # each byte less that of the pixel to the left
+        before[:, unit:] = lines[:, :-unit]
+    if rows_by == 2:  # … of the pixel above
+        before[1:] = lines[:-1]
+    filtered = ((lines - before) % 256).astype(np.uint8)
+    content = b"".join(bytes([rows_by]) + line.tobytes() for line in filtered)
+    head = struct.pack(">IIBBBBB", width, height, 8 * depth, {1: 0, 2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)
+    chunks = [(b"IHDR", head), *extra, (b"IDAT", zlib.compress(content)), (b"IEND", b"")]
+    parts = [struct.pack(">I", len(c)) + n + c + struct.pack(">I", zlib.crc32(n + c)) for n, c in chunks]
+    return io.BytesIO(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+
+
+def tiff(values: np.ndarray, **how: object) -> io.BytesIO:
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, values, photometric="rgb", **how)  # type: ignore[arg-type]
+    return io.BytesIO(buffer.getvalue())
+
+
+def deep(channels: int) -> np.ndarray:
+    return RNG.integers(0, 65536, (6, 10, channels)).astype(np.uint16)
+
+
+DEEP_FILES = {
+    "PNG": lambda values: png(values),
+    "PNG, filtered by its left": lambda values: png(values, rows_by=1),
+    "PNG, filtered from above": lambda values: png(values, rows_by=2),
+    "TIFF": tiff,
+    "TIFF, big-endian": lambda values: tiff(values, byteorder=">"),
+    "TIFF, compressed": lambda values: tiff(values, compression="zlib"),
+    "TIFF, big-endian, compressed": lambda values: tiff(values, compression="zlib", byteorder=">"),
+    "TIFF, in tiles": lambda values: tiff(values, tile=(16, 16), compression="zlib"),
+    "TIFF, in planes": lambda values: tiff(np.moveaxis(values, 2, 0), planarconfig="separate"),
+}
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("case", DEEP_FILES)
+def test_colour_of_16_bits_keeps_them(case: str, channels: int) -> None:
+    values = deep(channels)
+    file = DEEP_FILES[case](values)
+    out = decode(file)
+    assert out.dtype == np.uint16
+    assert np.array_equal(out, values)
+    assert probe(file) == Form.of(out)
+
+
+@pytest.mark.parametrize("rows_by", [0, 1, 2])
+def test_grey_of_16_bits_with_alpha_becomes_colour_with_alpha(rows_by: int) -> None:
+    values = deep(2)
+    out = decode(png(values, rows_by=rows_by))
+    assert np.array_equal(out, values[:, :, [0, 0, 0, 1]])
+    assert out.dtype == np.uint16
+    assert probe(png(values)) == Form.of(out)
+
+
+def test_the_transparent_colour_of_16_bits_is_transparent() -> None:
+    values = deep(3)
+    values[2, 3] = near = (300, 70, 9)
+    values[2, 4] = (301, 70, 9)  # the same high bytes
+    file = png(values, (b"tRNS", struct.pack(">HHH", *near)))
+    out = decode(file)
+    assert np.array_equal(out[:, :, :3], values)
+    assert out[2, 3, 3] == 0
+    assert np.delete(out[:, :, 3].ravel(), 23).min() == 65535
+    assert probe(file) == Form.of(out)
+
+
+def test_images_of_16_bits_are_upright() -> None:
+    values = deep(3)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = png(values, (b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0")))
+    out = decode(file)
+    assert np.array_equal(out, np.rot90(values, -1))
+    assert probe(file) == Form.of(out)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "GIF"])

@@ -271,6 +271,12 @@ def _bmp(array: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.parametrize("name", ["x" * 5000, "x" * 300, "a\0b", "~nobody-of-this-name/x"])
+def test_what_cannot_be_a_path_is_no_data(name: str) -> None:
+    with pytest.raises(UserError, match="no such file or folder"):
+        open_data(name)
+
+
 def test_a_folder_that_was_removed_is_missed(folder: Folder) -> None:
     path = folder(images(4))
     open_data(path)

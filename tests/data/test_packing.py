@@ -8,6 +8,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -148,6 +149,25 @@ def test_images_that_fail_late_leave_no_holes(tmp_path: Path) -> None:
     assert samples.values[:, 0, 0, 0].tolist() == list(range(1, 49))
     assert samples.labels is not None
     assert samples.labels.tolist() == [item % 2 for item in range(1, 49)]
+
+
+def test_images_that_fail_late_have_no_say_in_the_form(tmp_path: Path) -> None:
+    """A truncated file has a whole head: larger than all others, in colour, of higher precision."""
+
+    def read(item: int) -> np.ndarray:
+        if item == 7:
+            raise OSError("cut short")
+        return np.full((4, 5, 1), item, np.uint8)
+
+    large = Form(40, 50, 3, np.dtype(np.uint16))
+    odd = replace(pictures(read), probe=lambda item: large if item == 7 else Form(4, 5, 1, np.dtype(np.uint8)))
+    with pytest.warns(UserWarning, match=r"7 \(cut short\)"):
+        samples = packed(tmp_path, lambda: odd)
+    assert samples.values.shape == (COUNT - 1, 1, 4, 5)
+    assert samples.values.dtype == np.uint8
+    assert samples.values[:, 0, 0, 0].tolist() == [item for item in range(COUNT) if item != 7]
+    assert samples.labels is not None
+    assert samples.labels.tolist() == [item % 2 for item in range(COUNT) if item != 7]
 
 
 def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:

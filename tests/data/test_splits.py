@@ -1,8 +1,14 @@
+import warnings
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zerosum.data import open_data
+from zerosum.data.options import DataOptions
 from zerosum.data.splits import LARGEST_HELD_OUT, split
+from zerosum.errors import Notice
 
 counts = st.integers(2, 300)
 fractions = st.floats(0.01, 0.99)
@@ -45,3 +51,13 @@ def test_the_split_is_scattered() -> None:
 
 def test_no_more_is_held_out_than_judges_need() -> None:
     assert len(split(200_000, 0.5)[1]) == LARGEST_HELD_OUT
+
+
+def test_a_share_beyond_the_most_is_told_where_it_was_asked_for():
+    points = np.random.default_rng(0).normal(size=(60_000, 2)).astype(np.float32)
+    with pytest.warns(Notice, match=r"Held out are 10,000 of 60,000 .* not the share of 0\.5"):
+        assert open_data(points, DataOptions(held_out=0.5)).held_out.size == LARGEST_HELD_OUT
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Notice)
+        assert open_data(points).held_out.size == LARGEST_HELD_OUT
+        assert open_data(points, DataOptions(held_out=0.1)).held_out.size == 6_000

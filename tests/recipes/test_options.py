@@ -212,6 +212,7 @@ def test_an_unknown_option_is_refused_with_the_nearest(name):
         ("betas", (0.5, "x"), "takes 2 numbers"),
         ("optimizer", "adagrad", "takes one of adam, adamw, rmsprop, sgd, momentum"),
         ("ema_half_life_samples", -5, "out of range: at least 0"),
+        ("ema_half_life_samples", math.inf, "out of range: at least 0"),
         ("width", 0, "out of range: 1 to 4096"),
         ("width", 2.5, "takes a whole number or nothing"),
         ("critic_lr", "x", "takes a number or nothing"),

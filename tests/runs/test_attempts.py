@@ -90,7 +90,8 @@ def run(tmp_path):
     (path / "checkpoints" / "000000320").mkdir(parents=True)
     (path / "samples").mkdir()
     (path / "samples" / "000000320.png").write_bytes(b"")
-    (path / "plan.json").write_text(json.dumps({"format": 1, "revisions": []}))
+    parts: dict = {"recipe": "gan", "options": {}, "data": {}, "training": {}}
+    (path / "plan.json").write_text(json.dumps({"format": 1, **parts, "revisions": []}))
     (path / "log.jsonl").write_text(json.dumps({"samples_seen": 400, "D/adversarial": 1.0}) + "\n")
     return path
 

@@ -89,6 +89,19 @@ def test_a_plan_of_another_format_is_refused(make_run):
         read_plan(make_run(format=99))
 
 
+@pytest.mark.parametrize("part", ["recipe", "options", "data", "training"])
+@pytest.mark.parametrize("wrong", [None, 3])
+def test_a_plan_that_is_not_whole_is_refused(make_run, part, wrong):
+    with pytest.raises(UserError, match=f"is not whole: {part} missing"):
+        read_plan(make_run(**{part: wrong}))
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "x" * 300, "a\0b"])
+def test_what_cannot_be_a_path_is_no_run(name):
+    with pytest.raises(UserError, match="There is no run"):
+        find_run(name)
+
+
 def test_the_log_is_read_without_its_cut_last_line(make_run):
     run = make_run(log='{"samples_seen": 64, "d_real": 0.5}\n{"samples_seen": 128, "d_re')
     assert read_log(run) == [{"samples_seen": 64, "d_real": 0.5}]

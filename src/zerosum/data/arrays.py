@@ -4,21 +4,25 @@ Images are `(n, height, width)` or have channels as their second or last axis, w
 uint8, uint16 or float; floats are in [0, 1] or in [-1, 1]. Points are float, `(n, dimensions)`.
 """
 
+import warnings
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from zerosum.data.digests import digest
 from zerosum.data.options import DataOptions
 from zerosum.data.packing import IN_MEMORY, Cache, listed
 from zerosum.data.pictures import PRECISION, Form, Pictures, common_form
 from zerosum.data.samples import Samples, blocks, fingerprint
-from zerosum.errors import UserError
+from zerosum.errors import Notice, UserError
 
 SLACK = 1e-3
 """How far beyond [0, 1] or [-1, 1] floats may lie; they are clipped."""
+MOST_CHANNELS = 4
+"""An axis of up to this length is one of channels without doubt where the other is longer."""
 
 
 def file_samples(path: Path, options: DataOptions, cache: Cache) -> Samples:
@@ -30,11 +34,12 @@ def file_samples(path: Path, options: DataOptions, cache: Cache) -> Samples:
         if isinstance(error, UserError):
             raise
         raise UserError(f"{path} cannot be read as an array: {_reason(path, error)}.") from error
-    status = path.stat()
-    key = (str(path.resolve()), status.st_size, status.st_mtime_ns)
-    return array_samples(array, labels, options, cache, name=str(path), key=key)
+    return array_samples(
+        array, labels, options, cache, name=str(path), key=lambda: (path.suffix, digest(path, cache.root))
+    )
 
 
+LABELS = "They are whole numbers or words, one a sample."
 OBJECTS = "it holds Python objects, not numbers"
 
 
@@ -67,7 +72,7 @@ def array_samples(
     cache: Cache,
     *,
     name: str,
-    key: tuple[object, ...] | None = None,
+    key: Callable[[], tuple[object, ...]] | None = None,
     channels_first: bool = False,
 ) -> Samples:
     """Samples from an array.
@@ -78,7 +83,7 @@ def array_samples(
         options: how images are shaped.
         cache: where reshaped or large arrays are kept.
         name: for messages.
-        key: where the array comes from, see `Cache.samples`.
+        key: tells the content from others, see `Cache.samples`; asked for only where it is kept.
         channels_first: which it is where the second axis and the last are equally short.
 
     Raises:
@@ -94,20 +99,25 @@ def array_samples(
         return Samples(
             values=values, labels=numbers, classes=classes, fingerprint=fingerprint(values, numbers, classes)
         )
-    return cache.samples(key, lambda: _pictures(images, form, numbers, classes, name), options)
+    return cache.samples(key and key(), lambda: _pictures(images, form, numbers, classes, name), options)
 
 
 def class_numbers(labels: Any, count: int, name: str) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """Labels of any kind -> numbers from 0 on and the names they stand for."""
     if labels is None:
         return None, ()
-    labels = np.asarray(labels)
-    if labels.shape != (count,) or labels.dtype.kind not in "iubU":
-        raise UserError(
-            f"The labels of {name} have shape {labels.shape} and type {labels.dtype}; "
-            f"whole numbers or words of shape ({count},) are needed, one a sample."
-        )
+    try:
+        labels = np.asarray(labels)
+    except ValueError as error:  # lists of unequal lengths
+        raise UserError(f"The labels of {name} are no array: {error}. {LABELS}") from error
+    if labels.ndim == 1 and len(labels) != count:
+        raise UserError(f"{name} has {count} samples and {len(labels)} labels; each sample needs one.")
+    if labels.ndim != 1 or labels.dtype.kind not in "iubU":
+        hint = " One-hot rows become so by .argmax(1)." if labels.ndim == 2 else ""
+        raise UserError(f"The labels of {name} have shape {labels.shape} and type {labels.dtype}. {LABELS}{hint}")
     classes, numbers = np.unique(labels, return_inverse=True)
+    if len(classes) > 2 and classes.dtype.kind == "i" and classes[0] < 0:
+        warnings.warn(f"The label {classes[0]} of {name} is a class like any other.", Notice, stacklevel=2)
     return numbers.astype(np.int64), tuple(map(str, classes))
 
 
@@ -128,9 +138,32 @@ def _as_images(array: np.ndarray, name: str, channels_first: bool) -> np.ndarray
         )
     if array.ndim == 3:
         return array[:, :, :, None]
-    second, last = array.shape[1], array.shape[3]
-    first = channels_first if second == last else second < last
+    first = has_channels_first([array.shape[1:]], name, channels_first)
     return np.moveaxis(array, 1, 3) if first else array
+
+
+def has_channels_first(shapes: Iterable[tuple[int, ...]], name: str, on_a_tie: bool) -> bool:
+    """Whether images have their channels first, not last, and a word about it where that may be wrong.
+
+    Channels are on the axis that is shorter, taking of each the longest that any image has. That is certain where one
+    of them is 1 to 4 long and the other longer; everything else is told.
+
+    Args:
+        shapes: of the images, three lengths each.
+        name: for messages.
+        on_a_tie: which it is where both are equally long.
+    """
+    first, middle, last = np.max(list(shapes), axis=0).tolist()
+    is_first = on_a_tie if first == last else first < last
+    if not min(first, last) <= MOST_CHANNELS < max(first, last):
+        height, width, channels = (middle, last, first) if is_first else (first, middle, last)
+        warnings.warn(
+            f"Images of {name} are up to ({first}, {middle}, {last}): taken for {channels} channels "
+            f"{'first' if is_first else 'last'} of {height}x{width}. If that is wrong, move the axis yourself.",
+            Notice,
+            stacklevel=2,
+        )
+    return is_first
 
 
 def stored_type(dtype: np.dtype[Any], name: str) -> np.dtype[Any]:

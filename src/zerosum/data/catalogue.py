@@ -35,7 +35,8 @@ DATA: dict[str, str] = {
     "shards:PATTERN": "tar files as of WebDataset, read while training: shards:/data/train-{000..099}.tar",
 }
 """What has a name, for lists; everything else is a path: a folder of images, `.zip`, `.npy`, `.npz` or IDX."""
-Given = str | os.PathLike[str] | np.ndarray | Tensor | Items | Data | Density
+Array = np.ndarray | Tensor
+Given = str | os.PathLike[str] | Array | tuple[Array, Array] | Items | Data | Density
 _IN_SAMPLES = (
     "allow_unreadable",
     "target",
@@ -71,8 +72,8 @@ def open_data(
     `real`, and the label of the first.
 
     Args:
-        name: a name of `DATA`, a path, an array or tensor of images or points, a data set with `len` and `[]`,
-            a density, or data that is open already.
+        name: a name of `DATA`, a path, an array or tensor of images or points, alone or as `(images, labels)`, a data
+            set with `len` and `[]`, a density, or data that is open already.
         options: how samples are prepared.
         cache: where packed images are kept; default: `ZEROSUM_CACHE`, or the user's cache directory.
         progress: whether packing shows a bar on a terminal.
@@ -115,17 +116,38 @@ def material(given: Any, options: DataOptions, cache: Cache) -> Material:
         return _stored(Path(given), options, cache)
     if isinstance(given, Density):
         return given
+    if isinstance(given, tuple) and len(given) == 2:
+        return _labelled(*given, options, cache)
     if isinstance(given, Tensor):
         array = given.detach().cpu().numpy()
-        return arrays.array_samples(array, None, options, cache, name="the tensor", channels_first=True)
+        return arrays.array_samples(array, None, options, cache, name=_called(given), channels_first=True)
     if isinstance(given, np.ndarray):
-        return arrays.array_samples(given, None, options, cache, name="the array")
+        return arrays.array_samples(given, None, options, cache, name=_called(given))
     if hasattr(given, "__len__") and hasattr(given, "__getitem__"):
         return sequence_samples(given, options, name=type(given).__name__)
     raise UserError(
-        f"{type(given).__name__} is no data: give a name, a path, an array, a tensor, a density, "
-        "or a data set with len() and []."
+        f"{type(given).__name__} is no data: give a name, a path, an array, a tensor, two of them as (images, "
+        "labels), a density, or a data set with len() and []."
     )
+
+
+def _labelled(images: Any, labels: Any, options: DataOptions, cache: Cache) -> Samples:
+    """Images or points with their labels, as two arrays or tensors."""
+    if not isinstance(images, np.ndarray | Tensor):
+        raise UserError(
+            f"A pair as data is (images, labels), two arrays or tensors; its first is {type(images).__name__}."
+        )
+    array, numbers = (
+        given.detach().cpu().numpy() if isinstance(given, Tensor) else given for given in (images, labels)
+    )
+    if numbers is None:
+        raise UserError("The labels of the pair (images, labels) are None; leave them out: data=images.")
+    first = isinstance(images, Tensor)
+    return arrays.array_samples(array, numbers, options, cache, name=_called(images), channels_first=first)
+
+
+def _called(given: np.ndarray | Tensor) -> str:
+    return "the tensor" if isinstance(given, Tensor) else "the array"
 
 
 def _named(name: str, options: DataOptions, cache: Cache) -> Material:
@@ -148,15 +170,15 @@ def _named(name: str, options: DataOptions, cache: Cache) -> Material:
         return opened(name.removeprefix("hf:"), options, cache)
     if name.startswith("shards:"):
         return streamed(name, tar.tar_shards(name.removeprefix("shards:"), cache.root / "shards"), options, cache)
-    return _stored(Path(name).expanduser(), options, cache)
+    return _stored(Path(os.path.expanduser(name)), options, cache)
 
 
 def _stored(path: Path, options: DataOptions, cache: Cache) -> Samples:
     """The samples in a file or folder."""
-    if path.is_dir():
+    if os.path.isdir(path):
         images = next((path / name for name in idx.TRAINING_IMAGES if (path / name).is_file()), None)
         return idx.idx_samples(images, options, cache) if images else files.folder_samples(path, options, cache)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise UserError(
             f"Unknown data {str(path)!r}: no such file or folder.{nearest(str(path), DATA)} "
             f"Names: {', '.join(DATA)}; or a path."
@@ -173,6 +195,8 @@ def _stored(path: Path, options: DataOptions, cache: Cache) -> Samples:
 
 
 def _title(given: Any) -> str:
+    if isinstance(given, tuple) and len(given) == 2:
+        return _title(given[0])
     if isinstance(given, Density):
         return given.name
     return str(given) if isinstance(given, str | os.PathLike) else type(given).__name__

@@ -15,6 +15,7 @@ from typing import BinaryIO
 import numpy as np
 
 from zerosum.data import decode
+from zerosum.data.digests import digests
 from zerosum.data.options import DataOptions
 from zerosum.data.packing import Cache
 from zerosum.data.pictures import Form, Pictures
@@ -28,7 +29,8 @@ def folder_samples(path: Path, options: DataOptions, cache: Cache) -> Samples:
     """The images in a folder and the folders below it; links are followed, hidden files left out."""
     files = sorted(_walk(path))
     _refuse_empty(str(path), files)
-    key = (str(path.resolve()), [(name, *_stamp(path / name)) for name in files])
+    content = digests({name: path / name for name in files}, path, cache.root, cache.progress)
+    key = ("folder", list(content.items()))
     return _samples(files, key, lambda name: (path / name).open("rb"), options, cache)
 
 
@@ -100,15 +102,6 @@ def classes_of(files: list[str]) -> tuple[np.ndarray | None, tuple[str, ...]]:
     names = [str(folder.relative_to(above)) for folder in folders]
     classes, labels = np.unique(names, return_inverse=True)
     return (labels.astype(np.int64), tuple(map(str, classes))) if len(classes) > 1 else (None, ())
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    """Size and time of change; zeros for a link to nothing, which cannot be read either."""
-    try:
-        status = path.stat()
-    except OSError:
-        return 0, 0
-    return status.st_size, status.st_mtime_ns
 
 
 def _walk(path: Path) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from zerosum.data.arrays import array_samples
+from zerosum.data.digests import digest
 from zerosum.data.options import DataOptions
 from zerosum.data.packing import Cache
 from zerosum.data.samples import Samples
@@ -54,7 +55,10 @@ def idx_samples(path: Path, options: DataOptions, cache: Cache) -> Samples:
     """The images in an IDX file, with their labels if they lie beside it."""
     beside = labels_beside(path)
     labels = None if beside is None else read_idx(beside)
-    key = tuple((str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in (path, beside) if p)
+
+    def key() -> tuple[object, ...]:
+        return ("idx", *(digest(p, cache.root) for p in (path, beside) if p))
+
     return array_samples(read_idx(path), labels, options, cache, name=str(path), key=key)
 
 

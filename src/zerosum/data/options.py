@@ -5,6 +5,7 @@ from typing import Annotated, Literal, get_args
 
 from typing_extensions import Doc
 
+from zerosum.data.splits import USUAL_SHARE
 from zerosum.errors import UserError, choose
 from zerosum.spaces.images import Preprocessing
 
@@ -41,7 +42,7 @@ class DataOptions:
     crop: Annotated[float, Doc("Augmentation: cut away up to this share of each side, at random places.")] = 0.0
     held_out: Annotated[
         float, Doc("Share of the samples that is never trained on, at most 10,000, evenly from every class.")
-    ] = 0.2
+    ] = USUAL_SHARE
     allow_unreadable: Annotated[bool, Doc("Go on although more than 5 % of the images cannot be read.")] = False
     streaming: Annotated[
         bool, Doc("Read hf:NAME from its parquet files while training, instead of packing it once.")
@@ -60,7 +61,8 @@ class DataOptions:
             raise UserError(f"channels is {self.channels}; it must be at least 1.")
         for name, top in (("shift", 1.0), ("rotate", 180.0), ("scale", 1.0), ("crop", 1.0)):
             if not 0 <= getattr(self, name) <= top or getattr(self, name) == 1.0 == top:
-                raise UserError(f"{name} is {getattr(self, name)}; it must be at least 0 and below {top:g}.")
+                most = "below 1" if top == 1.0 else f"at most {top:g}"
+                raise UserError(f"{name} is {getattr(self, name)}; it must be at least 0 and {most}.")
         for name in ("shard_window", "read_ahead"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} is {getattr(self, name)}; it must be at least 1.")

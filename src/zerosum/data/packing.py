@@ -97,18 +97,12 @@ def pack(pictures: Pictures, folder: Path, options: DataOptions, progress: bool 
     """Write the pictures into `folder` and return the fingerprint of what was written."""
     forms, failed = in_parallel(pictures.probe, pictures.count, "Looking at the images", progress)
     good = _readable(pictures, failed, options)
-    form = common_form(set(forms.values()), pictures.sides, options)
-    values = _allocated(folder / "values.npy", (len(good), form.channels, form.height, form.width), form)
-
-    def write(row: int) -> None:
-        picture = pictures.read(int(good[row]), max(form.height, form.width))
-        values[row] = conform(picture, form, options.fit)
-
-    _, undecodable = in_parallel(write, len(good), "Packing the images", progress)
-    failed |= {int(good[row]): reason for row, reason in undecodable.items()}
-    kept = np.delete(np.arange(len(good)), list(undecodable))
-    good = _readable(pictures, failed, options)
-    values = _compacted(values, kept, folder / "values.npy")
+    form, done = None, good[:0]
+    while form != (form := common_form({forms[item] for item in good}, pictures.sides, options)):
+        values, undecodable = _written(pictures, good, form, folder / "values.npy", options, progress)
+        failed |= undecodable
+        done, good = good, _readable(pictures, failed, options)  # what cannot be decoded has no say in the form
+    values = _compacted(values, np.flatnonzero(np.isin(done, good)), folder / "values.npy")
     rows = {"labels": pictures.labels, "groups": pictures.groups}
     rows = {name: np.asarray(array)[good] for name, array in rows.items() if array is not None}
     np.savez(folder / "rows.npz", **rows)  # type: ignore[arg-type]
@@ -122,6 +116,20 @@ def pack(pictures: Pictures, folder: Path, options: DataOptions, progress: bool 
     values.flush()
     (folder / "about.json").write_text(json.dumps(about))
     return str(about["fingerprint"])
+
+
+def _written(
+    pictures: Pictures, items: np.ndarray, form: Form, path: Path, options: DataOptions, progress: bool
+) -> "tuple[np.memmap[Any, Any], dict[int, str]]":
+    """The `items` in the given form, a row each, in an array at `path`; and which of them failed, and why."""
+    values = _allocated(path, (len(items), form.channels, form.height, form.width), form)
+
+    def write(row: int) -> None:
+        picture = pictures.read(int(items[row]), max(form.height, form.width))
+        values[row] = conform(picture, form, options.fit)
+
+    _, failed = in_parallel(write, len(items), "Packing the images", progress)
+    return values, {int(items[row]): reason for row, reason in failed.items()}
 
 
 def _readable(pictures: Pictures, failed: dict[int, str], options: DataOptions) -> np.ndarray:

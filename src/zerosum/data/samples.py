@@ -12,7 +12,7 @@ from zerosum.data.core import Source
 from zerosum.data.options import DataOptions
 from zerosum.data.packed import PackedSource, PairedSource, UnpairedSource, image_space, vary
 from zerosum.data.spacing import ENOUGH, spacing
-from zerosum.data.splits import split
+from zerosum.data.splits import split, tell_of_cap
 from zerosum.draw import Draw
 from zerosum.errors import UserError
 from zerosum.spaces import Images, Points
@@ -62,7 +62,14 @@ class Samples:
             raise UserError(
                 f"{len(self)} usable sample(s); at least {FEWEST} are needed: 2 training samples and 1 held out."
             )
-        return split(len(self), options.held_out, self.labels, self.groups)
+        rows = split(len(self), options.held_out, self.labels, self.groups)
+        if not len(rows[1]):
+            raise UserError(
+                f"{len(self)} samples of {len(self.classes)} classes: no class has two, so that none can be held out. "
+                "Are the labels classes?"
+            )
+        tell_of_cap(len(self), options.held_out)
+        return rows
 
     def packed(self, options: DataOptions, rows: Rows) -> tuple[PackedSource, PackedSource]:
         """Sources of the `rows` to train on and of those held out."""

@@ -1,18 +1,18 @@
 """A data set of the user's own: anything with `len` and `[]`, as in PyTorch.
 
-An item is an image or a pair (image, label); an image is a picture of Pillow's, an array `(height, width)` or
-`(height, width, channels)`, or a tensor `(height, width)` or `(channels, height, width)`. Every item is taken once,
-in order, and kept in memory.
+An item is an image or a pair (image, label); an image is a picture of Pillow's, or an array or tensor
+`(height, width)` or with channels first or last, whichever is shorter in all items (`has_channels_first`); where both
+are equally long, arrays have them last and tensors first. Every item is taken once, in order, and kept in memory.
 """
 
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from PIL import Image
 from torch import Tensor
 
 from zerosum.data import decode
-from zerosum.data.arrays import as_levels, class_numbers, is_signed, refuse_not_finite, stored_type
+from zerosum.data.arrays import as_levels, class_numbers, has_channels_first, is_signed, refuse_not_finite, stored_type
 from zerosum.data.options import DataOptions
 from zerosum.data.pictures import Form, common_form, conform
 from zerosum.data.samples import Samples, fingerprint
@@ -37,28 +37,48 @@ def sequence_samples(items: Items, options: DataOptions, *, name: str) -> Sample
         raise UserError(f"{name} is empty.")
     taken = [_image_and_label(items[index], f"{name}[{index}]") for index in range(len(items))]
     labels, classes = _classes([label for _, label in taken], name)
-    images = _on_one_scale([image for image, _ in taken], name)
+    images = _on_one_scale(_channels_last([image for image, _ in taken], name), name)
     form = common_form({Form.of(image) for image in images}, None, options)
     values = np.stack([conform(image, form, options.fit) for image in images])
     return Samples(values=values, labels=labels, classes=classes, fingerprint=fingerprint(values, labels, classes))
 
 
-def _image_and_label(item: Any, name: str) -> tuple[np.ndarray, Any]:
+class Taken(NamedTuple):
+    """An image as it came.
+
+    Attributes:
+        array: with three axes.
+        kind: of those whose channels may be first or last: arrays, or tensors; None: they are last.
+    """
+
+    array: np.ndarray
+    kind: type[np.ndarray] | type[Tensor] | None
+
+
+def _image_and_label(item: Any, name: str) -> tuple[Taken, Any]:
     image, label = item if isinstance(item, tuple | list) and len(item) == 2 else (item, None)
-    return _picture(image, name), label.item() if isinstance(label, Tensor | np.generic) else label
+    return _taken(image, name), label.item() if isinstance(label, Tensor | np.generic | np.ndarray) else label
 
 
-def _picture(image: Any, name: str) -> np.ndarray:
-    """An image of any kind -> `(height, width, channels)`."""
+def _taken(image: Any, name: str) -> Taken:
     if isinstance(image, Image.Image):
-        return decode.picture(image)
+        return Taken(decode.picture(image), None)
     array = image.detach().cpu().numpy() if isinstance(image, Tensor) else image
     if not isinstance(array, np.ndarray) or array.ndim not in (2, 3) or not array.size:
         given = f"an array of shape {array.shape}" if isinstance(array, np.ndarray) else type(image).__name__
         raise UserError(f"{name} is {given}; an image or a pair (image, label) is needed.")
     if array.ndim == 2:
-        return array[:, :, None]
-    return np.moveaxis(array, 0, 2) if isinstance(image, Tensor) else array
+        return Taken(array[:, :, None], None)
+    return Taken(array, Tensor if isinstance(image, Tensor) else np.ndarray)
+
+
+def _channels_last(images: list[Taken], name: str) -> list[np.ndarray]:
+    """All images as arrays `(height, width, channels)`; arrays have one layout, and tensors have one."""
+    is_first: dict[type | None, bool] = {None: False}
+    for kind in (np.ndarray, Tensor):
+        if shapes := [image.array.shape for image in images if image.kind is kind]:
+            is_first[kind] = has_channels_first(shapes, name, on_a_tie=kind is Tensor)
+    return [np.moveaxis(image.array, 0, 2) if is_first[image.kind] else image.array for image in images]
 
 
 def _classes(labels: list[Any], name: str) -> tuple[np.ndarray | None, tuple[str, ...]]:

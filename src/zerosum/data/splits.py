@@ -4,9 +4,26 @@ The split depends on nothing but the number of samples, their classes and their 
 that every run, judge and metric means the same samples by it.
 """
 
+import warnings
+
 import numpy as np
 
+from zerosum.errors import Notice
+
 LARGEST_HELD_OUT = 10_000
+USUAL_SHARE = 0.2
+"""What is held out where nothing is said; of large sets it is less, as documented, without a word."""
+
+
+def tell_of_cap(count: int, share: float) -> None:
+    """Say that less is held out of `count` samples than the `share` that was asked for."""
+    if share != USUAL_SHARE and share * count > LARGEST_HELD_OUT:
+        warnings.warn(
+            f"Held out are {LARGEST_HELD_OUT:,} of {count:,} samples, the most there can be, not the share of "
+            f"{share:g} (held_out): judges need no more. The rest is trained on.",
+            Notice,
+            stacklevel=2,
+        )
 
 
 def split(

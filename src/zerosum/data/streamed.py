@@ -32,7 +32,7 @@ from zerosum.data.pictures import Form, Pictures, conform
 from zerosum.data.recent import Recent
 from zerosum.data.samples import FEWEST, Samples
 from zerosum.data.shards import Label, Opened, Shard
-from zerosum.data.splits import LARGEST_HELD_OUT
+from zerosum.data.splits import LARGEST_HELD_OUT, tell_of_cap
 from zerosum.data.windows import Windows
 from zerosum.draw import Draw
 from zerosum.errors import Notice, UserError
@@ -256,6 +256,7 @@ def _labels(name: str, listed: Sequence[Listed]) -> list[Label]:
 def _last_held_out(name: str, hashed: Sequence[np.ndarray], share: float) -> int:
     """The largest hash that is held out: a `share` of the samples is, those with the smallest ones."""
     every = np.concatenate(hashed)
+    tell_of_cap(len(every), share)
     wanted = max(FEWEST, min(round(share * len(every)), LARGEST_HELD_OUT, len(every) - FEWEST_TRAINED_ON))
     last = int(np.partition(every, wanted - 1)[wanted - 1]) if wanted < len(every) else 2**64 - 1
     if int((every > last).sum()) < FEWEST_TRAINED_ON:

@@ -38,7 +38,8 @@ def pyramid(size: tuple[int, int], network: str) -> Pyramid:
         sizes = " or ".join(f"{h}x{w}" for h, w in nearest_sizes(height, width))
         raise UserError(
             f"Network {network!r} cannot have images of {height}x{width} (height x width): both sides must be a whole "
-            f"number from {SMALLEST} to {LARGEST}, doubled equally often. Nearest: {sizes}. Or use network 'mlp'."
+            f"number from {SMALLEST} to {LARGEST}, doubled equally often. Nearest: {sizes} (resolution). "
+            "The network 'mlp', as of the recipe gan, has any size."
         )
     return min(found, key=lambda p: (min(p.base) != USUAL, p.levels))
 

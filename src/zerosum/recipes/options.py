@@ -154,7 +154,7 @@ def check(option: Option, value: Any) -> None:
     if not fits(value, option.type):
         raise UserError(f"{option.name} = {value!r} is not possible: it takes {wording(option.type)}.")
     numbers = [n for n in (value if isinstance(value, list | tuple) else [value]) if isinstance(n, int | float)]
-    if any(not option.low <= n <= option.high for n in numbers):
+    if any(math.isinf(n) or not option.low <= n <= option.high for n in numbers):
         raise UserError(f"{option.name} = {value!r} is out of range: {bounds(option)}.")
 
 
@@ -184,7 +184,12 @@ def wording(kind: Any) -> str:
         return " or ".join(wording(inner) for inner in get_args(kind))
     if origin is tuple:
         return f"{len(get_args(kind))} numbers"
-    names: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false", type(None): "nothing"}
+    names: dict[Any, str] = {
+        int: "a whole number",
+        float: "a number",
+        bool: "true or false",
+        type(None): "nothing",
+    }
     return names.get(kind, "text")
 
 

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -104,7 +103,7 @@ def names(given: Any, data_options: DataOptions, progress: bool) -> dict[str, Na
 
 def file_names(given: Any, data_options: DataOptions, progress: bool) -> Names:
     """Of the samples in a folder or archive; packed before, these are not read again."""
-    if not isinstance(given, str | os.PathLike) or not Path(given).expanduser().exists():
+    if not isinstance(given, str | os.PathLike) or not os.path.exists(os.path.expanduser(given)):
         return None
     samples = material(given, data_options, Cache(progress=progress))
     return samples.names if isinstance(samples, Samples) else None

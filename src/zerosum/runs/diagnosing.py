@@ -1,6 +1,7 @@
 """What is found of a training that is over: of a run, from its log; of another program's, from losses and samples."""
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -134,9 +135,9 @@ def find_run_or_file(subject: str | Path) -> Path | None:
     Raises:
         UserError: it is nothing at all, or a folder of something else.
     """
-    path = Path(subject).expanduser()
+    path = Path(os.path.expanduser(subject))
     run = run_at(path.parent if path.name == "log.jsonl" else subject)
-    if run is None and not path.exists():
+    if run is None and not os.path.exists(path):  # False for whatever cannot be a path
         raise nothing_there("run or file", subject)
     if run is None and path.is_dir():
         raise UserError(

@@ -17,6 +17,8 @@ from zerosum.errors import UserError, nearest
 
 FORMAT = 1
 """Version of `plan.json` that is understood."""
+PARTS = {"recipe": str, "options": dict, "data": dict, "training": dict}
+"""What a `plan.json` has at least."""
 
 Plan = dict[str, Any]
 Line = dict[str, float | None]
@@ -35,7 +37,7 @@ def find_run(name_or_path: str | Path, root: str | Path = "runs") -> Path:
         UserError: there is none, with the nearest name; or the directory is no run.
     """
     found = run_at(name_or_path, root)
-    if found is None and Path(name_or_path).exists():
+    if found is None and os.path.exists(name_or_path):
         raise UserError(f"{str(name_or_path)!r} is no run: it holds no plan.json. {_known(root)}")
     if found is None:
         raise nothing_there("run", name_or_path, root)
@@ -45,9 +47,9 @@ def find_run(name_or_path: str | Path, root: str | Path = "runs") -> Path:
 def run_at(name_or_path: str | Path, root: str | Path = "runs") -> Path | None:
     """The directory of the run that is called or lies at `name_or_path`; None where there is none."""
     for path in (Path(name_or_path), Path(root) / name_or_path):
-        if (path / "plan.json").is_file():
+        if os.path.isfile(path / "plan.json"):  # False for whatever cannot be a path
             return path
-        if path.name == "plan.json" and path.is_file():
+        if path.name == "plan.json" and os.path.isfile(path):
             return path.parent
     return None
 
@@ -87,6 +89,11 @@ def read_plan(run: Path) -> Plan:
         raise UserError(f"{path} cannot be read as the plan of a run: {error}.") from error
     if found != FORMAT:
         raise UserError(f"{path} has format {found!r}; this version of zerosum reads format {FORMAT}.")
+    missing = [name for name, kind in PARTS.items() if not isinstance(plan.get(name), kind)]
+    if missing:
+        raise UserError(
+            f"{path} is not whole: {', '.join(missing)} missing. It was not written by zerosum, or changed."
+        )
     return dict(plan)
 
 

@@ -165,7 +165,7 @@ def of_samples(
     choose("split", split, SPLITS)
     if against is None:
         raise UserError(f"{called(given)} is no run; name real data to measure it against: --against DATA.")
-    stored = Path(given).expanduser() if isinstance(given, str | os.PathLike) else given
+    stored = Path(os.path.expanduser(given)) if isinstance(given, str | os.PathLike) else given
     samples = material(stored, DataOptions(), OneSize(progress=progress))
     if not isinstance(samples, Samples):
         raise UserError(f"{called(given)} cannot be evaluated: images, points or a run can.")
@@ -187,7 +187,7 @@ def find_subject(given: str | Path) -> Path | None:
         UserError: it is nothing at all.
     """
     run = run_at(given)
-    if run is None and not Path(given).expanduser().exists():
+    if run is None and not os.path.exists(os.path.expanduser(given)):
         raise nothing_there("run, file or folder", given)
     return run
 

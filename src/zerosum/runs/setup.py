@@ -6,6 +6,7 @@ It is settled once (automatic choices included), written as `plan.json`, and rea
 
 import hashlib
 import json
+import os
 import platform
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
@@ -17,7 +18,7 @@ from typing import Annotated, Any
 import torch
 
 from zerosum import recipes
-from zerosum.data import Data, DataOptions, open_data
+from zerosum.data import DATA, Data, DataOptions, open_data
 from zerosum.draw import Draw, fold
 from zerosum.errors import UserError, nearest
 from zerosum.games import Game
@@ -35,6 +36,9 @@ CADENCE = ("length_samples", "report_every_samples", "snapshot_every_samples", "
 """Options that say how long and how often something is written; they do not shape the weights."""
 OWN = ("generator", "critic")
 """Options that are networks of the user's."""
+SETTLED = ("precision", "compile")
+"""Options whose `auto` was decided when the run began: then it asks for what was decided."""
+INSTEAD = "Leave out what differs to go on with the run as it is, or train anew with `zerosum train`."
 
 
 @dataclass(frozen=True)
@@ -171,6 +175,8 @@ def settle(
     """
     if seed < 0:
         raise UserError(f"seed is {seed}; it is a whole number from 0 up.")
+    if devices < 1:
+        raise UserError(f"devices is {devices}; at least one is needed.")
     if microbatch is not None and microbatch < 1:
         raise UserError(f"microbatch is {microbatch}; at least one sample is worked on at a time.")
     data_options, given = split(flat)
@@ -228,11 +234,12 @@ def settle_again(
     """
     refuse_imported(run, document)
     own, options = parted(given, OWN)
-    if not document["resumable"] and recipe is None and data is None and not own:
-        raise UserError(f"{run} was trained with parts made in Python; resume it from Python with the same parts.")
+    if recipe is None and data is None and not own:
+        refuse_made_in_python(run, document)
     training, of_data = document["training"], document["data"]
-    refuse_changed(options, training | of_data["options"] | document["options"])
-    return settle(
+    refuse_changed(options, training | of_data["options"] | document["options"] | {"out": str(run)})
+    refuse_other_name(data, of_data["name"])
+    setup = settle(
         recipe or document["recipe"],
         of_data["name"] if data is None else data,
         of_data["options"] | document["options"] | own,
@@ -246,6 +253,13 @@ def settle_again(
         microbatch=training.get("microbatch"),
         progress=progress,
     )
+    return setup if data is None else replace(setup, data=as_recorded(setup.data, of_data))
+
+
+def refuse_made_in_python(run: Path, document: Mapping[str, Any]) -> None:
+    """Raise a UserError for a run with networks, a game or data that no file describes."""
+    if not document["resumable"]:
+        raise UserError(f"{run} was trained with parts made in Python; resume it from Python with the same parts.")
 
 
 def refuse_imported(run: Path, document: Mapping[str, Any]) -> None:
@@ -259,8 +273,50 @@ def refuse_imported(run: Path, document: Mapping[str, Any]) -> None:
 
 def refuse_changed(given: Mapping[str, Any], recorded: Mapping[str, Any]) -> None:
     """Raise a UserError for options that are others than those of `plan.json`, where a tuple has become a list."""
-    now = {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
-    refuse_other({name: recorded.get(name) for name in given}, now)
+    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
+    other = {name: value for name, value in plain.items() if not _means(name, value, recorded.get(name))}
+    refuse_other({name: recorded.get(name) for name in other}, other, INSTEAD)
+
+
+def _means(name: str, given: Any, recorded: Any) -> bool:
+    """Whether an option is what `plan.json` holds, which has paths as they were written."""
+    if given == "auto" and name in SETTLED:
+        return True
+    if isinstance(given, str | Path) and isinstance(recorded, str):
+        return one_place(given, recorded)
+    return bool(given == recorded)
+
+
+def one_place(given: str | Path, recorded: str) -> bool:
+    """Whether two words are equal, or two spellings of one path.
+
+    >>> one_place("faces/", "./faces"), one_place("ring", "grid")
+    (True, False)
+    """
+    return str(given) == recorded or os.path.realpath(os.path.expanduser(given)) == os.path.realpath(recorded)
+
+
+def refuse_other_name(data: Any, recorded: str) -> None:
+    """Raise a UserError for data that cannot be the run's, by its name alone; a path may be where it was moved to."""
+    if isinstance(data, str | Path) and not one_place(data, recorded):
+        path = Path(os.path.expanduser(data))
+        if recorded in DATA or not path.exists():
+            refuse_other({"data": recorded}, {"data": str(data)}, INSTEAD)
+
+
+def as_recorded(data: Data, recorded: Mapping[str, Any]) -> Data:
+    """The run's data, wherever it lies today, by the name that it has in the run.
+
+    Raises:
+        UserError: these are other samples.
+    """
+    if data.fingerprint != recorded["fingerprint"]:
+        then, now = (
+            f"{name} ({mark[:12]})"
+            for name, mark in ((recorded["name"], recorded["fingerprint"]), (data.name, data.fingerprint))
+        )
+        refuse_other({"data": then}, {"data": now}, INSTEAD)
+    return replace(data, name=recorded["name"])
 
 
 def split(flat: Mapping[str, Any]) -> tuple[DataOptions, dict[str, Any]]:

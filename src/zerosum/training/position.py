@@ -162,12 +162,12 @@ def load_networks(networks: Mapping[str, nn.Module], tensors: Mapping[str, Tenso
     put(tensors_of(dict(networks)), tensors)
 
 
-def refuse_other(then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raise a UserError that lists the differences, if there are any."""
+def refuse_other(then: Mapping[str, Any], now: Mapping[str, Any], advice: str = "") -> None:
+    """Raise a UserError that lists the differences, if there are any, and ends with what to do."""
     differences = [
         f"{key}: {then.get(key)!r} in the run, {now.get(key)!r} given"
         for key in sorted({*then, *now})
         if then.get(key) != now.get(key)
     ]
     if differences:
-        raise UserError("This run was trained otherwise. " + "; ".join(differences) + ".")
+        raise UserError(f"This run was trained otherwise. {'; '.join(differences)}.{advice and f' {advice}'}")
