@@ -114,6 +114,7 @@ def test_data_that_cannot_be_used(capsys: pytest.CaptureFixture[str], name: str)
         ("cgan", "needs labels"),
         ("cyclegan", "two domains"),
         ("gan --target nowhere", "Unknown data 'nowhere'"),
+        ("gan --data glyphs:sans-serif", "name one of them, without --target, or take cyclegan"),
         (f"gan --data {'x' * 300}", "no such file or folder"),
         (f"gan --out {'x' * 300}", "Choose another --out"),
         ("gan --out good.npy", "already exists"),

@@ -19,6 +19,8 @@ import torch
 
 from zerosum import recipes
 from zerosum.data import DATA, Data, DataOptions, open_data
+from zerosum.data.core import Source
+from zerosum.data.packed import PairedSource, UnpairedSource
 from zerosum.draw import Draw, fold
 from zerosum.errors import UserError, nearest
 from zerosum.games import Game
@@ -84,6 +86,7 @@ class Setup:
             torch.manual_seed(fold(self.seed, "networks"))
             plan = build(self.recipe, self.data.space, self.given)
         refuse_pieces(plan, self.microbatch)
+        refuse_unseen_domain(plan.game, self.data.train, self.name)
         dealt = plan.source(self.data.train, Draw(self.seed, "source"))  # what is refused is refused before all else
         if {*OWN} & set(self.given):
             refuse_misfits(plan.game, dealt)
@@ -176,7 +179,7 @@ def settle(
     if seed < 0:
         raise UserError(f"seed is {seed}; it is a whole number from 0 up.")
     if devices < 1:
-        raise UserError(f"devices is {devices}; at least one is needed.")
+        raise UserError(f"devices is {devices}; at least 1 is needed.")
     if microbatch is not None and microbatch < 1:
         raise UserError(f"microbatch is {microbatch}; at least one sample is worked on at a time.")
     data_options, given = split(flat)
@@ -254,6 +257,16 @@ def settle_again(
         progress=progress,
     )
     return setup if data is None else replace(setup, data=as_recorded(setup.data, of_data))
+
+
+def refuse_unseen_domain(game: Game, train: Source, name: str) -> None:
+    """Raise a UserError for data of two domains where nothing is made from the first."""
+    translates = any(sampler.given == "condition" for sampler in game.samplers.values())
+    if isinstance(train, PairedSource | UnpairedSource) and not translates:
+        raise UserError(
+            f"{name} makes samples like those of one domain, and the data have two: name one of them, without "
+            "--target, or take cyclegan, which translates between both."
+        )
 
 
 def refuse_made_in_python(run: Path, document: Mapping[str, Any]) -> None:
