@@ -16,7 +16,7 @@ from zerosum.networks.critic import Critic
 from zerosum.networks.initialisation import initialise
 from zerosum.networks.layers import Output, image_shape
 from zerosum.networks.layers import norm as normalisation
-from zerosum.networks.pyramid import pyramid
+from zerosum.networks.pyramid import OR_MLP, pyramid
 from zerosum.spaces import Space
 
 
@@ -38,7 +38,7 @@ class Generator(nn.Sequential):
         self, space: Space, *, latent: int, width: int = 64, norm: str = "batch", max_width: int = 512
     ) -> None:
         channels, size = image_shape(space, "dcgan")
-        shape = pyramid(size, "dcgan")
+        shape = pyramid(size, "dcgan", OR_MLP)
         widths = shape.channels(width, max_width)[::-1]
         super().__init__(
             nn.Linear(latent, widths[0] * math.prod(shape.base), bias=norm != "batch"),
@@ -66,7 +66,7 @@ class DCGANCritic(Critic):
 
     def __init__(self, space: Space, *, width: int = 64, norm: str = "batch", max_width: int = 512) -> None:
         channels, size = image_shape(space, "dcgan")
-        shape = pyramid(size, "dcgan")
+        shape = pyramid(size, "dcgan", OR_MLP)
         widths = shape.channels(width, max_width)
         body = nn.Sequential(
             *(nn.Conv2d(channels, widths[0], 4, stride=2, padding=1), nn.LeakyReLU(0.2)),

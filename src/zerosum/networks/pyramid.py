@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from zerosum.errors import UserError
 
 SMALLEST, USUAL, LARGEST = 3, 4, 8
+OR_MLP = " Or use network 'mlp'."
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,11 @@ class Pyramid:
         return [min(width << level, max_width) for level in range(self.levels)]
 
 
-def pyramid(size: tuple[int, int], network: str) -> Pyramid:
+def pyramid(size: tuple[int, int], network: str, instead: str = "") -> Pyramid:
     """The pyramid of an image's size (height, width): base 4 where possible, else the fewest levels.
 
     Raises:
-        UserError: the size has none; the nearest sizes that have one are named, for `network`.
+        UserError: the size has none; the message names the nearest ones for `network`, and what to do `instead`.
     """
     height, width = size
     found = [
@@ -38,7 +39,7 @@ def pyramid(size: tuple[int, int], network: str) -> Pyramid:
         sizes = " or ".join(f"{h}x{w}" for h, w in nearest_sizes(height, width))
         raise UserError(
             f"Network {network!r} cannot have images of {height}x{width} (height x width): both sides must be a whole "
-            f"number from {SMALLEST} to {LARGEST}, doubled equally often. Nearest: {sizes}. Or use network 'mlp'."
+            f"number from {SMALLEST} to {LARGEST}, doubled equally often. Nearest: {sizes}.{instead}"
         )
     return min(found, key=lambda p: (min(p.base) != USUAL, p.levels))
 

@@ -19,7 +19,7 @@ from zerosum.errors import choose
 from zerosum.networks.critic import Critic
 from zerosum.networks.layers import Output, image_shape
 from zerosum.networks.layers import norm as normalisation
-from zerosum.networks.pyramid import pyramid
+from zerosum.networks.pyramid import OR_MLP, pyramid
 from zerosum.spaces import Space
 
 PoolName = Literal["sum", "flatten"]
@@ -57,7 +57,7 @@ class Generator(nn.Sequential):
         self, space: Space, *, latent: int, width: int = 64, norm: str = "batch", max_width: int = 512
     ) -> None:
         channels, size = image_shape(space, "resnet")
-        shape = pyramid(size, "resnet")
+        shape = pyramid(size, "resnet", OR_MLP)
         finest = shape.channels(width, max_width)
         widths = [min(2 * finest[-1], max_width), *finest[::-1]]
         bias = norm != "batch"  # batch normalisation behind the last block takes any shift away
@@ -89,7 +89,7 @@ class ResNetCritic(Critic):
         self, space: Space, *, width: int = 64, norm: str = "none", max_width: int = 512, pool: PoolName = "sum"
     ) -> None:
         channels, size = image_shape(space, "resnet")
-        shape = pyramid(size, "resnet")
+        shape = pyramid(size, "resnet", OR_MLP)
         widths = shape.channels(width, max_width)
         pooling, positions = choose("pooling", pool, POOLS)
         body = nn.Sequential(
