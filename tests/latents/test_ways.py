@@ -83,7 +83,7 @@ def test_published_style_generators_are_walked(tmp_path, tiny, capsys):
     ("name", "words", "message"),
     [
         ("plain", "--what interpolat", "Unknown what 'interpolat'. Did you mean 'interpolate'?"),
-        ("plain", "--out x.mp4", "Cannot write 'x.mp4'. None of the packages"),
+        ("plain", "--what mix --out x.mp4", "Cannot write 'x.mp4'. It has no steps"),
         ("plain", "--what nearest --out x.gif", "Cannot write 'x.gif'. It has no steps"),
         ("plain", "--stepz 3", "Unknown option --stepz. Did you mean '--steps'?"),
         ("plain", "--steps 1", "steps = 1 is out of range: 2 to 1000"),
@@ -112,6 +112,11 @@ def test_a_mistake_is_told_once(runs, capsys, name, words, message):
     assert out == ""
     assert err.startswith(f"zerosum: {message}")
     assert err.count("\n") == 1
+
+
+def test_a_direction_that_was_not_found_is_told_so(runs, digit):
+    with pytest.raises(zerosum.UserError, match=r"which = 99 is not possible: directions found here are 0 to 3\."):
+        zerosum.explore(runs["plain"], "edit", picture=str(digit), which=99, features="none", iterations=1)
 
 
 def test_a_run_without_latents_is_told_so(runs):
