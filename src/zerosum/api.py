@@ -377,7 +377,7 @@ def explore(
 
     Args:
         run: a name under `runs/`, or a path.
-        what: `interpolate`, `truncate`, `mix`, `arithmetic`, `directions`, `invert`, `edit` or `nearest`.
+        what: `interpolate`, `truncate`, `mix`, `arithmetic`, `directions`, `invert`, `edit`, `nearest` or `codes`.
         out: where to write it: `.png` a grid, `.gif` or `.mp4` its columns one by one, `.npz` arrays.
         checkpoint: samples seen, `best`, or None for the newest.
         sampler: which way of sampling, where a game has several.

@@ -1,4 +1,4 @@
-"""`zerosum explore RUN --what interpolate|truncate|mix|arithmetic|directions|invert|edit|nearest [--out X]`."""
+"""`zerosum explore RUN --what interpolate|truncate|mix|arithmetic|directions|invert|edit|nearest|codes [--out X]`."""
 
 from pathlib import Path
 from typing import Any

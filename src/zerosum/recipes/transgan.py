@@ -1,7 +1,8 @@
 """Transformers alone: tokens of a map that doubles from stage to stage, against tokens of patches of several sizes.
 
 L_D = E D(G(z)) - E D(x) + λ E(‖∇D(x̂)‖ - 1)² + ε E D(x)² and L_G = -E D(G(z)), of samples that are varied before the
-critic sees them (Jiang 2021, sections 3.3 and 4.1). The authors' code has (E D(x))² where ε stands.
+critic sees them (Jiang 2021, sections 3.3 and 4.1); the authors' code has (E D(x))² where ε stands. So the presets
+have it, with four critic steps. By default samples are compared in pairs under R1 and R2 (Huang 2024), step by step.
 """
 
 from dataclasses import replace
@@ -71,7 +72,7 @@ def transgan(
     rivalry: Rivalry = Rivalry(),
     tricks: Tricks = Tricks(),
 ) -> Plan:
-    """Pure transformers, WGAN-GP with a drift term, Adam(1e-4, 0, 0.99), DiffAugment (Jiang 2021)."""
+    """Stages of transformer blocks, relative positions, attention in windows, patches of several sizes (Jiang 2021)."""
     images = images_of(space, "transgan")
     smallest = usual_patch(images, 8) if patch is None else patch
     attention = {"heads": heads, "full": full, "window": window}
