@@ -73,6 +73,7 @@ EXHIBITS: Mapping[str, Exhibit] = {
     "biggan": Exhibit(16_000, given={"width": 16}, tells_classes=0.95),
     "lapgan": Exhibit(80_000),
     "vitgan": Exhibit(40_000),
+    "transgan": Exhibit(24_000),
 }
 """By recipe; one that is missing is shown with `USUAL`."""
 USUAL = Exhibit(20_000)

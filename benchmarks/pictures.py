@@ -81,6 +81,7 @@ TABLE = (
     Picture("biggan", "digits", "biggan", 10_000, {"resolution": "16", "lr": 5e-4, "critic_lr": 1e-3}),
     Picture("lapgan", "digits", "lapgan", 18_016),
     Picture("vitgan", "digits", "vitgan", 15_008, {"resolution": "16"}),
+    Picture("transgan", "digits", "transgan", 16_000, {"resolution": "16"}),
     Picture("cyclegan", "glyphs:sans-serif", "cyclegan", 4_000),
 )
 

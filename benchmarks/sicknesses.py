@@ -303,7 +303,7 @@ HEALTHY: tuple[tuple[str, str], ...] = (
     *((recipe, data) for recipe in ("dcgan", "lsgan", "cgan", "dragan") for data in ("digits", "glyphs")),
     *((recipe, "digits") for recipe in ("gan", "wgan", "sngan", "acgan", "projection", "infogan", "sgan")),
     *((recipe, "digits") for recipe in ("progan", "stylegan", "stylegan2", "stylegan3", "sagan", "biggan")),
-    *((recipe, "digits") for recipe in ("lapgan", "vitgan")),
+    *((recipe, "digits") for recipe in ("lapgan", "vitgan", "transgan")),
     ("cyclegan", "glyphs:sans-serif"),
     *(("gan", data) for data in ("ring", "glyphs")),
     *(("wgan", data) for data in ("grid", "glyphs")),

@@ -30,6 +30,7 @@ TINY: dict[str, dict[str, Any]] = {
     "biggan": DIGITS | {"embedding": 2},
     "lapgan": DIGITS | {"units": 8, "penalty_every": 2},
     "vitgan": DIGITS | {"depth": 1, "critic_depth": 1},
+    "transgan": DIGITS | {"depths": "1", "critic_width": 8, "critic_depth": 1},
     "cyclegan": {"data": "glyphs:sans-serif", "resolution": "16", "width": 4, "blocks": 1},
 }
 """Data that suits a recipe, and the smallest networks that have all of its layers."""

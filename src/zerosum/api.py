@@ -1,6 +1,6 @@
 """zerosum from Python: train, resume, sample, explore, evaluate, diagnose, compare."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from zerosum.importing import import_weights as read_published
 from zerosum.latents import Exhibit, Explorer
 from zerosum.latents import explore as look_around
 from zerosum.latents.exhibit import refuse_ending
+from zerosum.latents.sampling import WHOLE, truncated_samples
 from zerosum.latents.ways import STEPPING, way
 from zerosum.metrics.evaluation import evaluate as judge
 from zerosum.metrics.records import Record
@@ -42,7 +43,7 @@ from zerosum.runs.setup import Setup, parted, settle, settle_again, split
 from zerosum.runs.setup import recommend as recommend_for
 from zerosum.runs.trained import Trained
 from zerosum.runs.watching import watcher
-from zerosum.runs.writing import Samples, refuse_unwritable, write
+from zerosum.runs.writing import Samples, joined, refuse_unwritable, write
 from zerosum.training.devices import resolve_compile, resolve_device
 from zerosum.training.observers import Observer
 from zerosum.training.plan import Plan
@@ -85,9 +86,27 @@ class Run:
         """`n` samples, `(n, *shape)`; see `zerosum.sample`."""
         return self.samples(n, **how).values
 
-    def samples(self, n: int = 64, *, checkpoint: int | str | None = None, **how: Any) -> Samples:
+    def samples(self, n: int = 64, **how: Any) -> Samples:
         """`n` samples with their labels and how to save them."""
-        return Trained(self.path, self.game, checkpoint).sample(n, **how)
+        return joined(self.pieces(n, **how))
+
+    def pieces(
+        self,
+        n: int,
+        *,
+        checkpoint: int | str | None = None,
+        psi: float = WHOLE,
+        threshold: float | None = None,
+        **how: Any,
+    ) -> Iterator[Samples]:
+        """The same piece by piece, as they are made; arguments as of `write_samples`."""
+        if psi == WHOLE and threshold is None:
+            return Trained(self.path, self.game, checkpoint).pieces(n, **how)
+        if not how.get("averaged", True):
+            raise UserError("psi and threshold truncate latents of the averaged generator, not of the live one.")
+        explorer = self.latents(checkpoint=checkpoint, sampler=how.get("sampler"))
+        asked = {name: how[name] for name in ("seed", "label") if name in how}
+        return truncated_samples(explorer, n, psi=psi, threshold=threshold, **asked)
 
     def latents(self, **how: Any) -> Explorer:
         """Its generator, seen from its latents; `checkpoint`, `sampler`, `data`, `device` as of `zerosum.explore`."""
@@ -311,6 +330,8 @@ def sample(
     *,
     seed: int = 0,
     label: int | str | None = None,
+    psi: float = WHOLE,
+    threshold: float | None = None,
     out: str | Path | None = None,
     averaged: bool = True,
     sampler: str | None = None,
@@ -323,6 +344,8 @@ def sample(
         n: how many.
         seed: the same seed gives the same samples.
         label: a class by name or number, where the model knows classes; None goes through them in turn.
+        psi: truncation: what is left of the distance of latents, or styles, from their mean.
+        threshold: truncation of normal latents beyond so many deviations; see docs/latents.md.
         out: where to write them: `.png` a grid, `.npz` arrays, no ending a folder with a file a sample.
         averaged: whether the averaged generator makes them, or the live one.
         sampler: which way of sampling, where a game has several (`A2B`, `B2A`).
@@ -332,7 +355,8 @@ def sample(
         UserError: no such run, class, sampler or checkpoint, or `out` cannot be written.
     """
     opened = run if isinstance(run, Run) else Run(find_run(run))
-    samples = opened.samples(n, seed=seed, label=label, averaged=averaged, sampler=sampler, checkpoint=checkpoint)
+    how: dict[str, Any] = {"averaged": averaged, "sampler": sampler, "checkpoint": checkpoint}
+    samples = opened.samples(n, seed=seed, label=label, psi=psi, threshold=threshold, **how)
     if out is not None:
         samples.save(Path(out))
     return samples.values
@@ -354,8 +378,8 @@ def explore(
 
     Args:
         run: a name under `runs/`, or a path.
-        what: `interpolate`, `truncate`, `mix`, `arithmetic`, `directions`, `invert`, `edit` or `nearest`.
-        out: where to write it: `.png` a grid, `.gif` its columns one after the other, `.npz` arrays.
+        what: `interpolate`, `truncate`, `mix`, `arithmetic`, `directions`, `invert`, `edit`, `nearest` or `codes`.
+        out: where to write it: `.png` a grid, `.gif` or `.mp4` its columns one by one, `.npz` arrays.
         checkpoint: samples seen, `best`, or None for the newest.
         sampler: which way of sampling, where a game has several.
         data: the run's data once more, where it came from Python and is needed (labels, neighbours, features).
@@ -386,6 +410,8 @@ def write_samples(
     *,
     seed: int = 0,
     label: int | str | None = None,
+    psi: float = WHOLE,
+    threshold: float | None = None,
     averaged: bool = True,
     sampler: str | None = None,
     checkpoint: int | str | None = None,
@@ -395,9 +421,9 @@ def write_samples(
     """Write samples of a trained run as they are made: of an `.npz` or a folder, any number in the same memory.
 
     Args:
-        run, n, seed, label, averaged, sampler, checkpoint: as for `sample`.
+        run, n, seed, label, psi, threshold, averaged, sampler, checkpoint: as for `sample`.
         compile: `on`, `off`, or `auto`: the generator is compiled where so many samples are made that it pays. They
-            are the same samples up to rounding.
+            are the same samples up to rounding. Truncated ones are not made by compiled code.
         tell: hears what is done, in a line.
         out: `.npz` arrays, no ending a folder with a file a sample, `.png` a grid (which needs them all at once).
 
@@ -407,9 +433,9 @@ def write_samples(
     opened = run if isinstance(run, Run) else Run(find_run(run))
     refuse_unwritable(Path(out))
     how = resolve_compile(compile, own=opened.game is not None)
-    trained = Trained(opened.path, opened.game, checkpoint)
-    pieces = trained.pieces(n, seed=seed, label=label, averaged=averaged, sampler=sampler, compile=how, tell=tell)
-    write(Path(out), n, pieces)
+    asked: dict[str, Any] = {"averaged": averaged, "sampler": sampler, "checkpoint": checkpoint}
+    asked |= {"compile": how, "tell": tell}
+    write(Path(out), n, opened.pieces(n, seed=seed, label=label, psi=psi, threshold=threshold, **asked))
 
 
 def classify(

@@ -1,5 +1,8 @@
 """Levels, truncation, ways between latents, mixed styles."""
 
+import sys
+
+import numpy as np
 import pytest
 import torch
 from scipy import stats
@@ -10,7 +13,7 @@ from zerosum.latents.explorer import Latents
 from zerosum.latents.truncation import truncated, within
 from zerosum.latents.walking import between, interpolate, layers_of, mix, truncate
 from zerosum.latents.ways import STEPPING, WAYS
-from zerosum.spaces import Points
+from zerosum.spaces import Images, Points
 
 LEVELS = [("plain", "z"), ("told", "z"), ("styled", "z"), ("styled", "w"), ("styled", "w+")]
 
@@ -141,10 +144,10 @@ def test_an_exhibit_is_written_by_its_ending(tmp_path, ending):
 @pytest.mark.parametrize(
     ("name", "steps", "message"),
     [
-        ("x.mp4", True, "None of the packages that zerosum needs writes video"),
+        ("x.mp4", False, "It has no steps"),
         ("x.gif", False, "It has no steps"),
         ("x.pngg", True, "Did you mean '.png'"),
-        ("x", True, "Endings: .png a grid, .npz arrays, .gif an animation"),
+        ("x", True, "Endings: .png a grid, .npz arrays, .gif an animation, .mp4 a video"),
     ],
 )
 def test_an_ending_that_is_not_possible_is_refused(tmp_path, name, steps, message):
@@ -152,8 +155,34 @@ def test_an_ending_that_is_not_possible_is_refused(tmp_path, name, steps, messag
         exhibit(steps).save(tmp_path / name)
 
 
+def test_a_video_shows_every_frame(tmp_path):
+    """Read back by the encoder's own program: as many frames as an animation has, of even sides."""
+    ffmpeg = pytest.importorskip("imageio_ffmpeg", reason='pip install "zerosum[video]"')
+    shown = Exhibit(torch.linspace(-1, 1, 2 * 3 * 225).view(2, 3, 1, 15, 15), Images((1, 15, 15)), steps=True)
+    path = tmp_path / "below" / "x.mp4"
+    shown.save(path)
+    about, *frames = ffmpeg.read_frames(str(path))
+    first = np.asarray(shown.frames()[0].convert("RGB"))
+    width, height = about["size"]
+    assert (height - first.shape[0], width - first.shape[1]) == (first.shape[0] % 2, first.shape[1] % 2)
+    assert len(frames) == len(shown.frames()) == 4
+    seen = np.frombuffer(frames[0], np.uint8).reshape(height, width, 3)[: first.shape[0], : first.shape[1]]
+    assert np.abs(seen.astype(int) - first).mean() < 8  # lossy
+
+
+def test_a_video_that_cannot_be_made_is_refused_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    with pytest.raises(UserError, match=r"video.*pip install \"zerosum\[video\]\".*\.gif needs nothing more"):
+        exhibit(steps=True).save(tmp_path / "below" / "x.mp4")
+    assert not (tmp_path / "below").exists()
+
+
 def test_an_animation_goes_there_and_back():
     assert len(exhibit(steps=True).frames()) == 2 * 3 - 2
+
+
+def test_columns_that_are_no_steps_are_no_frames():
+    assert len(Exhibit(torch.zeros(2, 5, 2), Points((2,)), steps=True, still=2).frames()) == 2 * 3 - 2
 
 
 def test_what_has_steps_is_known_before(explorers):

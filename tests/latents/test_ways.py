@@ -21,6 +21,7 @@ QUICK = {
     "invert": "--iterations 3 --starts 1 --features none",
     "edit": "--iterations 3 --starts 1 --features none --steps 3",
     "nearest": "--rows 2 --k 3 --features raw",
+    "codes": "",
 }
 SHAPES = {
     "interpolate": (2, 3),
@@ -83,10 +84,11 @@ def test_published_style_generators_are_walked(tmp_path, tiny, capsys):
     ("name", "words", "message"),
     [
         ("plain", "--what interpolat", "Unknown what 'interpolat'. Did you mean 'interpolate'?"),
-        ("plain", "--out x.mp4", "Cannot write 'x.mp4'. None of the packages"),
+        ("plain", "--what mix --out x.mp4", "Cannot write 'x.mp4'. It has no steps"),
         ("plain", "--what nearest --out x.gif", "Cannot write 'x.gif'. It has no steps"),
         ("plain", "--stepz 3", "Unknown option --stepz. Did you mean '--steps'?"),
         ("plain", "--steps 1", "steps = 1 is out of range: 2 to 1000"),
+        ("plain", "--what codes", "Codes are looked at where latents have some, as those of infogan"),
         ("plain", "--what mix", "Styles are mixed where a generator has a mapping network"),
         ("plain", "--level w", "Level 'w' needs a generator with a mapping network"),
         ("plain", "--label 3", "This model was not trained on labels"),
@@ -112,6 +114,29 @@ def test_a_mistake_is_told_once(runs, capsys, name, words, message):
     assert out == ""
     assert err.startswith(f"zerosum: {message}")
     assert err.count("\n") == 1
+
+
+def test_codes_are_looked_at_one_by_one(tmp_path, tiny):
+    run = zerosum.train(out=tmp_path / "run", **tiny("infogan", doctor="off", length_samples=8))
+    prior = run.latents(progress=False).latent.prior
+    every = zerosum.explore(run, "codes", rows=3)
+    assert every.samples.shape[:2] == (3, 10)
+    category, numbers = prior.codes(every.latents.values)
+    assert category.tolist() == [*range(10)] * 3
+    assert numbers.view(3, 10, 2).diff(dim=1).abs().max() == 0
+    one = zerosum.explore(run, "codes", rows=12, code=1, steps=3, out=tmp_path / "code.gif")
+    category, numbers = prior.codes(one.latents.values)
+    assert category.view(12, 3)[:, 0].tolist() == [*range(10), 0, 1]
+    assert numbers.view(12, 3, 2)[:, :, 1].tolist() == [[-2, 0, 2]] * 12
+    assert numbers.view(12, 3, 2)[:, :, 0].diff(dim=1).abs().max() == 0
+    assert one.samples[:, 0].ne(one.samples[:, 2]).any()
+    with pytest.raises(zerosum.UserError, match="code = 2 is not possible: this run has 2 continuous codes, from 0 on"):
+        zerosum.explore(run, "codes", code=2)
+
+
+def test_a_direction_that_was_not_found_is_told_so(runs, digit):
+    with pytest.raises(zerosum.UserError, match=r"which = 99 is not possible: directions found here are 0 to 3\."):
+        zerosum.explore(runs["plain"], "edit", picture=str(digit), which=99, features="none", iterations=1)
 
 
 def test_a_run_without_latents_is_told_so(runs):

@@ -6,10 +6,27 @@ import pytest
 import torch
 
 from zerosum.errors import UserError
-from zerosum.networks.transformer import Attention
+from zerosum.networks.transformer import (
+    Attention,
+    GridAttention,
+    RelativePositions,
+    grid,
+    together,
+    tokens,
+    windows,
+)
+from zerosum.networks.transgan import (
+    TOKEN_NORMS,
+    TransformerCritic,
+    TransformerGenerator,
+    doubled,
+    maps_of,
+    shares_of,
+    window_of,
+)
 from zerosum.networks.vit import ImplicitPatches, L2Attention, SelfModulatedNorm, ViTCritic, ViTGenerator, usual_patch
 from zerosum.recipes import recipe
-from zerosum.recipes.options import PRESETS
+from zerosum.recipes.options import PRESETS, build
 from zerosum.spaces import Images, Points
 
 N, LATENT = 3, 6
@@ -17,9 +34,11 @@ SPACES = [Images((1, 16, 16)), Images((3, 16, 24)), Images((5, 8, 16))]
 every_space = pytest.mark.parametrize("space", SPACES, ids=lambda space: "x".join(map(str, space.shape)))
 GENERATORS = {
     "vitgan": lambda space: ViTGenerator(space, latent=LATENT, width=8, depth=2, heads=2),
+    "transgan": lambda space: TransformerGenerator(space, latent=LATENT, width=4, depths=(2, 1), full=8, window=4),
 }
 CRITICS = {
     "vitgan": lambda space: ViTCritic(space, width=8, depth=2, heads=2),
+    "transgan": lambda space: TransformerCritic(space, width=16, depth=1, patch=2, heads=2, full=8, window=4),
 }
 every_generator = pytest.mark.parametrize("name", GENERATORS)
 every_critic = pytest.mark.parametrize("name", CRITICS)
@@ -108,7 +127,42 @@ def test_attention_by_distance_is_its_formula():
     torch.testing.assert_close(layer(x), layer.out(torch.cat(heads, dim=2)))
 
 
-@pytest.mark.parametrize("layer", [lambda: L2Attention(4, 2), lambda: Attention(4, 2)])
+def test_tokens_of_a_grid_are_cut_into_windows_and_put_together_again():
+    x = torch.arange(24.0).view(1, 24, 1)  # 4 x 6, read row by row
+    parts = windows(x, (4, 6), (2, 3))
+    assert parts.squeeze(2).tolist()[:2] == [[0, 1, 2, 6, 7, 8], [3, 4, 5, 9, 10, 11]]
+    assert torch.equal(together(parts, (4, 6), (2, 3)), x)
+    assert torch.equal(tokens(grid(x, (4, 6))), x)
+    assert grid(x, (4, 6))[0, 0, 1].tolist() == [6, 7, 8, 9, 10, 11]
+
+
+def test_a_number_for_each_step_from_token_to_token():
+    near = made(lambda: RelativePositions((2, 3), 1))
+    found = near()[0]
+    assert found.shape == (6, 6)
+    assert near.table.numel() == len(found.unique()) == 3 * 5
+    assert found[0, 4] == found[1, 5] != found[4, 0]  # one down and one to the right
+
+
+def test_attention_in_windows_is_its_formula():
+    """softmax(Q Kᵀ / √d + B) V among the tokens of a window, head by head, and of no others."""
+    layer, x = made(lambda: GridAttention(8, 2, size=(2, 6), window=(2, 3))), noise(N, 12, 8)
+    left = torch.tensor([0, 1, 2, 6, 7, 8])
+    Q, K, V = (x[:, left] @ layer.qkv.weight.T).chunk(3, dim=2)
+    heads = []
+    for head, part in enumerate((slice(0, 4), slice(4, 8))):
+        heads.append(softmax(Q[..., part] @ K[..., part].mT / 2 + layer.near()[head]) @ V[..., part])
+    torch.testing.assert_close(layer(x)[:, left], layer.out(torch.cat(heads, dim=2)))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda: L2Attention(4, 2),
+        lambda: Attention(4, 2),
+        lambda: GridAttention(4, 2, size=(1, 3), window=(1, 3)),
+    ],
+)
 def test_attention_can_be_differentiated_twice(layer):
     assert torch.autograd.gradgradcheck(made(layer), (noise(1, 3, 4).requires_grad_(),))
 
@@ -156,7 +210,106 @@ def test_the_critics_patches_overlap():
         assert found == patches
 
 
+# --- maps of tokens ---
+
+
+def test_a_map_doubles_by_shuffled_dimensions_or_bicubically():
+    """Of four dimensions of a token come four tokens of one; bicubic steps keep the dimensions, and what is even."""
+    h = noise(N, 6, 8)
+    fine = doubled(h, (4, 6), 2)
+    assert fine.shape == (N, 24, 2)
+    assert torch.equal(grid(fine, (4, 6))[:, 0, :2, :2].flatten(1), h[:, 0, :4])
+    assert torch.equal(grid(fine, (4, 6))[:, 1, 2:, 4:].flatten(1), h[:, 5, 4:])
+    smooth = doubled(torch.ones(N, 6, 8) * 3, (4, 6), 8)
+    torch.testing.assert_close(smooth, torch.full((N, 24, 8), 3.0))
+
+
+@pytest.mark.parametrize(
+    ("size", "maps"),
+    [
+        ((32, 32), [(8, 8), (16, 16), (32, 32)]),
+        ((16, 24), [(8, 12), (16, 24)]),
+        ((28, 28), [(14, 14), (28, 28)]),
+        ((4, 4), [(4, 4)]),
+    ],
+)
+def test_the_first_map_has_eight_or_more_a_side(size, maps):
+    assert maps_of(size, 8) == maps
+
+
+@pytest.mark.parametrize(
+    ("size", "window"), [((32, 16), (32, 16)), ((64, 64), (16, 16)), ((48, 36), (16, 12)), ((64, 2), (16, 2))]
+)
+def test_large_maps_are_cut_into_windows(size, window):
+    assert window_of(size, 32, 16) == window
+
+
+def test_a_map_without_windows_is_refused():
+    with pytest.raises(UserError, match=r"A map of 34x34 tokens cannot be cut into windows: no number from 4 to 16 "):
+        window_of((34, 34), 32, 16)
+
+
+def test_the_critic_is_told_coarser_patches_beside_the_mean_of_finer_tokens():
+    D, x = made(CRITICS["transgan"], SPACES[0]), noise(N, *SPACES[0].shape)
+    scales = D.body[0]
+    first, second = scales.stages
+    h = first(scales.patches[0](x)).view(N, 4, 2, 4, 2, 12).mean((2, 4)).flatten(1, 2)
+    patches = x.view(N, 4, 4, 4, 4).transpose(2, 3).reshape(N, 16, 16)
+    told = patches @ scales.patches[1][2].weight.T + scales.patches[1][2].bias
+    torch.testing.assert_close(scales(x), second(torch.cat([h, told], 2)))
+    assert shares_of(384, 2) == [288, 96]
+    assert shares_of(384, 3) == [288, 48, 48]
+    assert shares_of(1, 3) == [1, 1, 1]
+
+
+@pytest.mark.parametrize("name", TOKEN_NORMS)
+def test_tokens_are_normalised_one_by_one(name):
+    x = noise(N, 5, 8)
+    normal = TOKEN_NORMS[name](8).double()(x)
+    torch.testing.assert_close(normal.square().mean(2), torch.ones(N, 5, dtype=torch.float64), rtol=1e-3, atol=0)
+
+
 # --- what was published ---
+
+
+def test_transgan_has_the_published_sizes():
+    """The authors' code, layer by layer (ViT_custom_scale2_rp_noise and ViT_custom_scale2), but for its noise.
+
+    A block of d dimensions: 3 d² of queries, keys and values, d² + d behind them, 8 d² + 5 d of the perceptron, 4 d of
+    two norms, and 4 heads with (2 w - 1)² places each. 11 more numbers of the generator there say how strong noise is.
+    """
+
+    def block(d, w):
+        return 3 * d**2 + d**2 + d + 8 * d**2 + 5 * d + 4 * d + 4 * (2 * w - 1) ** 2
+
+    G, D = published("cifar10", 32)
+    places = 64 * 1024 + 256 * 256 + 1024 * 64
+    stages = 5 * block(1024, 8) + 4 * block(256, 16) + 2 * block(64, 32)
+    assert count(G) == 257 * 64 * 1024 + places + stages + 3 * (1024 + 256 + 64 + 3) == 83_316_341
+    patches = (3 * 4 + 1) * 288 + (3 * 16 + 1) * 96
+    stages = 3 * block(288, 16) + 3 * block(384, 8) + block(384, 0) - 4
+    assert count(D) == patches + 256 * 288 + 64 * 384 + stages + 384 + 2 * 384 + 385 == 10_210_393
+
+
+def test_transgan_grows_to_high_resolution_as_published():
+    """church_256_train.py: three maps of 1024 dimensions, then shuffles; windows of 16 where more than 32 a side."""
+    G, D = published("church256", 256)
+    assert G.sizes == [(8 << level, 8 << level) for level in range(6)]
+    assert [blocks[0].embedding.shape[1] for blocks in G.stages] == [1024, 1024, 1024, 256, 64, 16]
+    assert [len(blocks) - 1 for blocks in G.stages] == [5, 4, 4, 4, 4, 4]
+    assert [blocks[1].attention.window[0] for blocks in G.stages] == [8, 16, 32, 16, 16, 16]
+    assert [blocks[0].embedding.shape[1] for blocks in D.body[0].stages] == [288, 336, 384]
+
+
+def published(preset, side):
+    """Generator and critic of a preset, without memory of their own."""
+    with torch.device("meta"):
+        networks = build(recipe("transgan"), Images((3, side, side)), {"preset": preset}).game.networks
+    return networks["G"], networks["D"]
+
+
+def count(network):
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 @pytest.mark.parametrize(("preset", "side", "blocks"), [("cifar10", 32, 4), ("celeba64", 64, 6)])

@@ -25,7 +25,7 @@ SPACES = {
 LABELS = ("cgan", "acgan", "projection", "sgan", "biggan")
 IMAGES = (
     *("dcgan", "cyclegan", "progan", "stylegan", "stylegan2", "stylegan3"),
-    *("sagan", "biggan", "lapgan", "vitgan"),
+    *("sagan", "biggan", "lapgan", "vitgan", "transgan"),
 )
 TAKES = {
     name: [kind for kind in SPACES if (kind == "images" or name not in (*IMAGES, *LABELS))] for name in recipes.names()
@@ -51,10 +51,11 @@ IMPOSSIBLE = {
         "sagan",
         "biggan",
         "vitgan",
+        "transgan",
     ),
     "augment_target": (
         *("wgan", "wgan-gp", "r3gan", "cgan", "acgan", "infogan"),
-        *("progan", "stylegan", "stylegan2", "stylegan3", "vitgan"),
+        *("progan", "stylegan", "stylegan2", "stylegan3", "vitgan", "transgan"),
     ),
     "unrolled": ("wgan",),
     "pac": ("cgan", "acgan", "projection", "biggan"),
@@ -134,6 +135,8 @@ def other(option: Option) -> Any:
         return name_of_a_preset(option)
     if option.name == "critic_steps":
         return "2, 1@1000"
+    if option.name == "depths":
+        return "1, 0"
     if option.name == "attention":
         return 8  # the only height inside networks for 16 x 16
     if option.name == "order":

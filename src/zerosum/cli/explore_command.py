@@ -1,4 +1,4 @@
-"""`zerosum explore RUN --what interpolate|truncate|mix|arithmetic|directions|invert|edit|nearest [--out X]`."""
+"""`zerosum explore RUN --what interpolate|truncate|mix|arithmetic|directions|invert|edit|nearest|codes [--out X]`."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ WHAT = Flag("what", str, "interpolate", "How to look; see above.", "WHAT")
 COMMON = [
     RUN,
     WHAT,
-    Flag("out", Path | None, None, "A grid (.png), an animation of its columns (.gif) or arrays (.npz); none: a grid."),
+    Flag("out", Path | None, None, "A grid (.png), its columns in turn (.gif, .mp4) or arrays (.npz); none: a grid."),
     Flag("checkpoint", str | None, None, "best, or samples seen; none: the newest.", "best|NUMBER"),
     Flag("sampler", str | None, None, "Which of the model's samplers, where it has several."),
     Flag("device", Device, "auto", "Where samples are made; auto: the fastest there is."),

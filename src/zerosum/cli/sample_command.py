@@ -13,6 +13,8 @@ FLAGS = [
     Flag("n", int, 64, "How many samples."),
     Flag("seed", int, 0, "Of the latents: the same seed gives the same samples."),
     Flag("label", str | None, None, "Only this class, by name or number."),
+    Flag("psi", float, 1.0, "Truncation: share of the distance of latents, or styles, from their mean that is left."),
+    Flag("threshold", float | None, None, "Truncation: normal latents are cut off beyond so many deviations."),
     Flag("out", Path | None, None, "A picture (.png), an array (.npz) or a folder (a file a sample); none: a picture."),
     Flag("live", bool, False, "Use the generator as trained last, not its average."),
     Flag("checkpoint", str | None, None, "best, or samples seen; none: the newest.", "best|NUMBER"),
@@ -42,6 +44,9 @@ def picture_name(values: dict[str, Any]) -> str:
     """
     words = ["drawn", str(values["n"]), "seed", str(values["seed"])]
     words += ["label", str(values["label"])] if values["label"] is not None else []
+    truncation = {"psi": 1.0, "threshold": None}
+    cut = {name: values[name] for name, whole in truncation.items() if values.get(name, whole) != whole}
+    words += [word for name, value in cut.items() for word in (name, str(value))]
     words += [values["sampler"]] if values["sampler"] else []
     words += ["live"] if values["live"] else []
     words += ["at", str(values["checkpoint"])] if values["checkpoint"] is not None else []

@@ -10,10 +10,12 @@ from torch import Tensor
 
 from zerosum.errors import UserError, nearest
 from zerosum.latents.explorer import Latents
+from zerosum.latents.video import refuse_without_encoder, write_video
 from zerosum.spaces import Space
 
 FRAME_MS = 80
-ENDINGS = {".png": "a grid", ".npz": "arrays", ".gif": "an animation"}
+ENDINGS = {".png": "a grid", ".npz": "arrays", ".gif": "an animation", ".mp4": "a video"}
+MOVING = (".gif", ".mp4")
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Exhibit:
         latents: that samples were made of, row by row; None where not all were made.
         captions: of the rows, or lines about the whole; figures stand in them.
         steps: whether columns are steps on a way, which can be shown one after the other.
+        still: columns at the beginning that are none, and do not move.
     """
 
     samples: Tensor
@@ -33,6 +36,7 @@ class Exhibit:
     latents: Latents | None = None
     captions: tuple[str, ...] = ()
     steps: bool = False
+    still: int = 0
 
     @classmethod
     def of(
@@ -54,14 +58,15 @@ class Exhibit:
 
     def frames(self) -> list[Image.Image]:
         """A picture a step, there and back again."""
-        there = [self.space.picture(column) for column in self.samples.unbind(1)]
+        there = [self.space.picture(column) for column in self.samples[:, self.still :].unbind(1)]
         return [*there, *there[-2:0:-1]]
 
     def save(self, out: Path) -> None:
-        """Write by the ending of `out`: `.png` a grid, `.gif` the columns one after the other, `.npz` arrays.
+        """Write by the ending of `out`: `.png` a grid, `.gif` or `.mp4` the columns one by one, `.npz` arrays.
 
         Raises:
-            UserError: another ending, an animation of what has no steps, or nothing can be written there.
+            UserError: another ending, an animation of what has no steps, nothing that makes videos is installed, or
+                nothing can be written there.
         """
         refuse_ending(out, steps=self.steps)
         try:
@@ -71,6 +76,8 @@ class Exhibit:
             elif out.suffix == ".gif":
                 first, *rest = self.frames()
                 first.save(out, save_all=True, append_images=rest, duration=FRAME_MS, loop=0)
+            elif out.suffix == ".mp4":
+                write_video(out, self.frames(), per_second=1000 / FRAME_MS)
             else:
                 np.savez_compressed(out, **self._arrays())  # type: ignore[arg-type]
         except OSError as error:
@@ -95,13 +102,11 @@ def in_rows(samples: Tensor, rows: int) -> Tensor:
 
 def refuse_ending(out: Path, *, steps: bool) -> None:
     """Raise a UserError for a file that an exhibit cannot be written to, by its ending."""
-    allowed = [ending for ending in ENDINGS if steps or ending != ".gif"]
+    allowed = [ending for ending in ENDINGS if steps or ending not in MOVING]
     if out.suffix in allowed:
+        if out.suffix == ".mp4":
+            refuse_without_encoder(out)
         return
     said = ", ".join(f"{ending} {ENDINGS[ending]}" for ending in allowed)
-    why = nearest(out.suffix, allowed)
-    if out.suffix == ".mp4":
-        why = " None of the packages that zerosum needs writes video; a .gif becomes one by: ffmpeg -i X.gif X.mp4."
-    if out.suffix == ".gif":
-        why = " It has no steps that could follow one another."
+    why = " It has no steps that could follow one another." if out.suffix in MOVING else nearest(out.suffix, allowed)
     raise UserError(f"Cannot write {str(out)!r}.{why} Endings: {said}.")

@@ -143,13 +143,14 @@ def edit(
     """A row a picture: itself, what was found for it, and that along a direction."""
     given = seeking.pictures(explorer)
     found_directions = finding.directions(explorer, which + 1, flat(explorer.level(seeking.level)), seeking.seed)
-    chosen = min(which, len(found_directions) - 1)
+    if which >= len(found_directions):
+        raise UserError(f"which = {which} is not possible: directions found here are 0 to {len(found_directions) - 1}.")
     found = seeking.found(explorer, given)
-    numbers = torch.full((len(given),), chosen, device=explorer.device)
+    numbers = torch.full((len(given),), which, device=explorer.device)
     walked = finding.walked(explorer, found.latents, found_directions, numbers)
     steps = in_rows(explorer.make(walked), len(given))
     shown = torch.cat([torch.stack([given, found.samples], 1), steps], 1)
-    return Exhibit(shown, explorer.space, found.latents, (found_directions.captions[chosen],), steps=True)
+    return Exhibit(shown, explorer.space, found.latents, (found_directions.captions[which],), steps=True, still=2)
 
 
 def flat(level: Level) -> Level:

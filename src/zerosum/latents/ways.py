@@ -6,6 +6,7 @@ from typing import Any
 
 from zerosum.errors import UserError, choose, nearest
 from zerosum.latents.arithmetic import arithmetic
+from zerosum.latents.codes import codes
 from zerosum.latents.exhibit import Exhibit
 from zerosum.latents.explorer import Explorer
 from zerosum.latents.looking import directions, edit, invert
@@ -24,9 +25,10 @@ WAYS: dict[str, Way] = {
     "invert": invert,
     "edit": edit,
     "nearest": nearest_training,
+    "codes": codes,
 }
 """Functions `(explorer, *, …) -> Exhibit`, whose typed keywords are options as those of recipes are."""
-STEPPING = frozenset({"interpolate", "truncate", "directions", "edit"})
+STEPPING = frozenset({"interpolate", "truncate", "directions", "edit", "codes"})
 """Those whose columns are steps, which can follow one another in an animation."""
 
 

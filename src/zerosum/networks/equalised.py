@@ -89,10 +89,18 @@ class ChannelBias(nn.Module):
 
 
 class PixelNorm(nn.Module):
-    """b = a / √(mean of a² over channels + 1e-8), at every position (Karras 2018, section 4.2)."""
+    """b = a / √(mean of a² over channels + 1e-8), at every position (Karras 2018, section 4.2).
+
+    Args:
+        dim: where the channels are.
+    """
+
+    def __init__(self, dim: int = 1) -> None:
+        super().__init__()
+        self.dim = dim
 
     def forward(self, x: Tensor) -> Tensor:
         """`(n, channels, …)` to the same shape and type; the mean is taken in float32 at least."""
         precise = x.to(torch.promote_types(x.dtype, torch.float32))
-        normal: Tensor = precise * torch.rsqrt(precise.square().mean(1, keepdim=True) + 1e-8)
+        normal: Tensor = precise * torch.rsqrt(precise.square().mean(self.dim, keepdim=True) + 1e-8)
         return normal.to(x.dtype)

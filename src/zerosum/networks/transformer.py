@@ -1,4 +1,4 @@
-"""Transformer blocks over tokens `(n, tokens, dim)`: as in ViTGAN.
+"""Transformer blocks over tokens `(n, tokens, dim)`: as in ViTGAN and TransGAN.
 
 Attention of h heads over queries, keys and values Q, K, V of dim / h dimensions each is
 
@@ -46,12 +46,13 @@ class Attention(nn.Module):
         dim: of a token.
         heads: as many of them as divide `dim`.
         linear: from two numbers of features to a layer.
+        asking: to the one of queries, keys and values, where it is another.
     """
 
-    def __init__(self, dim: int, heads: int, linear: Linear = nn.Linear) -> None:
+    def __init__(self, dim: int, heads: int, linear: Linear = nn.Linear, asking: Linear | None = None) -> None:
         super().__init__()
         self.heads = math.gcd(dim, heads)
-        self.qkv, self.out = linear(dim, 3 * dim), linear(dim, dim)
+        self.qkv, self.out = (asking or linear)(dim, 3 * dim), linear(dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """What each token makes of all."""
@@ -129,3 +130,82 @@ class Tokens(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """A token a column."""
         return x.transpose(1, 2)
+
+
+class RelativePositions(nn.Module):
+    """B, what attention adds to its scores for where tokens of a grid are to each other (Shaw 2018; Liu 2021).
+
+    Args:
+        size: rows and columns of the grid.
+        heads: of the attention.
+    """
+
+    index: Tensor
+
+    def __init__(self, size: tuple[int, int], heads: int) -> None:
+        super().__init__()
+        rows, columns = size
+        self.table = nn.Parameter(torch.empty((2 * rows - 1) * (2 * columns - 1), heads))
+        nn.init.trunc_normal_(self.table, std=DEVIATION)
+        places = torch.cartesian_prod(torch.arange(rows), torch.arange(columns))
+        apart = places[:, None] - places[None] + torch.tensor([rows - 1, columns - 1])
+        self.register_buffer("index", apart[..., 0] * (2 * columns - 1) + apart[..., 1], persistent=False)
+
+    def forward(self) -> Tensor:
+        """`(heads, tokens, tokens)`, a number for each step down and to the right."""
+        return self.table[self.index].permute(2, 0, 1)
+
+
+def unbiased(before: int, after: int) -> nn.Linear:
+    """A layer without biases."""
+    return nn.Linear(before, after, bias=False)
+
+
+class GridAttention(Attention):
+    """Self-attention among the tokens of a window, softmax(Q Kᵀ / √(dim / heads) + B) V (Jiang 2021, section 3.2).
+
+    Queries, keys and values have no biases.
+
+    Args:
+        dim: of a token.
+        heads: as many of them as divide `dim`.
+        size: rows and columns of tokens.
+        window: rows and columns of a window, which divide `size`; equal to it, all tokens see each other.
+    """
+
+    def __init__(self, dim: int, heads: int, *, size: tuple[int, int], window: tuple[int, int]) -> None:
+        super().__init__(dim, heads, asking=unbiased)
+        assert size[0] % window[0] == size[1] % window[1] == 0
+        self.size, self.window = size, window
+        self.near = RelativePositions(window, self.heads)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Tokens `(n, rows columns, dim)` to the same shape."""
+        told = windows(self.qkv(x), self.size, self.window)
+        q, k, v = (split(part, self.heads) for part in told.chunk(3, dim=2))
+        seen: Tensor = self.out(join(attend(q, k, v, bias=self.near().to(q.dtype))))
+        return together(seen, self.size, self.window)
+
+
+def windows(x: Tensor, size: tuple[int, int], window: tuple[int, int]) -> Tensor:
+    """Tokens `(n, rows columns, dim)` to those of each window, `(n windows, tokens, dim)`, window by window."""
+    down, across = size[0] // window[0], size[1] // window[1]
+    parts = x.reshape(-1, down, window[0], across, window[1], x.shape[-1]).transpose(2, 3)
+    return parts.reshape(-1, math.prod(window), x.shape[-1])
+
+
+def together(x: Tensor, size: tuple[int, int], window: tuple[int, int]) -> Tensor:
+    """The other way, `(n windows, tokens, dim) -> (n, rows columns, dim)`."""
+    down, across = size[0] // window[0], size[1] // window[1]
+    parts = x.reshape(-1, down, across, *window, x.shape[-1]).transpose(2, 3)
+    return parts.reshape(-1, math.prod(size), x.shape[-1])
+
+
+def grid(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Tokens `(n, rows columns, dim)` to a map `(n, dim, rows, columns)`."""
+    return x.transpose(1, 2).reshape(len(x), -1, *size)
+
+
+def tokens(x: Tensor) -> Tensor:
+    """The other way, `(n, dim, rows, columns) -> (n, rows columns, dim)`."""
+    return x.flatten(2).transpose(1, 2)

@@ -26,6 +26,7 @@ RECIPES: dict[str, str] = {
     "biggan": "blocks told class and latent, orthogonal regularisation (Brock 2019)",
     "lapgan": "a pair a level of a Laplacian pyramid (Denton 2015)",
     "vitgan": "vision transformers, attention by distance (Lee 2021)",
+    "transgan": "transformers alone, tokens of growing maps, attention in windows (Jiang 2021)",
     "cyclegan": "translation between two domains without pairs (Zhu 2017)",
 }
 

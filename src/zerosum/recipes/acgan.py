@@ -13,7 +13,7 @@ from zerosum.games.auxiliary import auxiliary, with_classes
 from zerosum.losses import AdversarialName
 from zerosum.networks import Conditioning
 from zerosum.penalties.gradient import r1, r2
-from zerosum.recipes.groups import Networks, Play, Rivalry, Tricks
+from zerosum.recipes.groups import BALANCED, Networks, Play, Rivalry, Tricks
 from zerosum.recipes.options import Opt
 from zerosum.recipes.pairs import pair_plan
 from zerosum.spaces import Space
@@ -27,6 +27,7 @@ def acgan(
     class_weight: Annotated[float, Opt("Of log P(c | x), for both players.", 0, 1e6)] = 1.0,
     conditioning: Annotated[Conditioning, Opt("How the generator is told the label.")] = "embedding",
     gamma: Annotated[float, Opt("Weight of R1 and R2; each counts gamma / 2.", 0, 1e6)] = 1.0,
+    balanced: BALANCED = False,
     networks: Networks = Networks(width=32),
     play: Play = Play(batch_size=32, length_samples=80_000, lr=1e-3, lr_decay="linear", betas=(0.0, 0.99)),
     rivalry: Rivalry = Rivalry(),
@@ -46,5 +47,6 @@ def acgan(
         judging="classification",
         conditioning=conditioning,
         losses=auxiliary,
+        evenly=balanced,
     )
     return replace(plan, game=with_classes(plan.game, class_weight))

@@ -17,7 +17,7 @@ from zerosum.networks import Family, initialise
 from zerosum.networks.attentive import AttentiveCritic, Generator
 from zerosum.networks.skip_latent import skip_generator
 from zerosum.penalties import spectral_norm
-from zerosum.recipes.groups import Networks, Play, Rivalry, SlopeTricks
+from zerosum.recipes.groups import BALANCED, Networks, Play, Rivalry, SlopeTricks
 from zerosum.recipes.options import Opt, presets
 from zerosum.recipes.pairs import images_of, pair_plan
 from zerosum.spaces import Space
@@ -45,6 +45,7 @@ def biggan(
     latent_size: Annotated[int, Opt("Dimensions of the latent z, cut into parts.", 1, 65536)] = 64,
     embedding: Annotated[int, Opt("Dimensions of the classes' embedding, which all blocks share.", 1, 65536)] = 32,
     attention: Annotated[int | None, Opt("Height at which positions attend; by default half the full one.", 1)] = None,
+    balanced: BALANCED = False,
     orthogonal_weight: Annotated[float, Opt("Beta, of orthogonal regularisation.", 0, 1e6)] = 1e-4,
     play: Play = Play(batch_size=16, length_samples=12_000, lr=5e-4, betas=(0.0, 0.999)),
     rivalry: Rivalry = Rivalry(critic_lr=1e-3, critic_steps="2"),
@@ -68,6 +69,7 @@ def biggan(
         spectral=True,
         judging="projection",
         losses=regularised,
+        evenly=balanced,
         own=own,
     )
     return replace(plan, game=with_orthogonality(plan.game, orthogonal_weight))

@@ -12,7 +12,7 @@ from zerosum.games import Weighted
 from zerosum.losses import AdversarialName
 from zerosum.networks import Conditioning
 from zerosum.penalties.gradient import r1, r2
-from zerosum.recipes.groups import Networks, Play, Rivalry, Tricks
+from zerosum.recipes.groups import BALANCED, Networks, Play, Rivalry, Tricks
 from zerosum.recipes.options import Opt
 from zerosum.recipes.pairs import pair_plan
 from zerosum.spaces import Space
@@ -28,6 +28,7 @@ def cgan(
         "projection"
     ),
     gamma: Annotated[float, Opt("Weight of R1 and R2; each counts gamma / 2.", 0, 1e6)] = 1.0,
+    balanced: BALANCED = False,
     networks: Networks = Networks(width=32),
     play: Play = Play(batch_size=32, length_samples=80_000, lr=1e-3, lr_decay="linear", betas=(0.0, 0.99)),
     rivalry: Rivalry = Rivalry(),
@@ -46,4 +47,5 @@ def cgan(
         critic_norm="none",
         judging=judging,
         conditioning=conditioning,
+        evenly=balanced,
     )

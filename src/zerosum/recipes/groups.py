@@ -22,6 +22,10 @@ from zerosum.training.plan import Plan
 BETAS = "Decay of Adam's first and second moment; the first, which may be negative, is also the momentum of SGD."
 
 
+BALANCED = Annotated[bool, Opt("Deal every class as often as the others, however many samples it has.")]
+"""An option of recipes whose players are told the class."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Play:
     """How a game is played, whichever game it is."""

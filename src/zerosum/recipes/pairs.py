@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from zerosum.data.balanced import balanced
 from zerosum.errors import UserError
 from zerosum.games import NO_TRICKS, Pair, Weighted, pair
 from zerosum.losses import ADVERSARIAL, AdversarialName
@@ -33,6 +34,7 @@ def pair_plan(
     spectral: bool = False,
     judging: Judging | None = None,
     conditioning: Conditioning = "embedding",
+    evenly: bool = False,
     losses: Callable[..., Pair] = Pair,
     prior: Prior | None = None,
     pace: Mapping[str, Callable[[int], float]] | None = None,
@@ -51,6 +53,7 @@ def pair_plan(
         spectral: whether the critic's layers are spectrally normalised.
         judging: how the critic is told the label, which the generator then knows, too; None keeps labels out of it.
         conditioning: how the generator is told the label.
+        evenly: whether every class is dealt as often as the others.
         losses: of the players, where a pair has further terms; as in `pair`.
         prior: of latents, where it is not the networks' own.
         pace: how penalties' weights change, by name.
@@ -85,7 +88,8 @@ def pair_plan(
     )
     game.controls |= rivalry.controls()
     plan = play.plan(game, rivalry.order_schedule(), {**(pace or {}), **paces(asked, play)})
-    return replace(plan, feedback=feedback(asked, play, plan.report_every_samples))
+    plan = replace(plan, feedback=feedback(asked, play, plan.report_every_samples))
+    return replace(plan, source=balanced) if evenly else plan
 
 
 def make_networks(

@@ -4,7 +4,7 @@ D(x, y) = head(φ(x)) + ⟨v(y), φ(x)⟩ (Miyato & Koyama 2018, equation 3), ev
 loss (Miyato 2018, equations 16 and 17), and a residual generator with conditional BatchNorm.
 """
 
-from zerosum.recipes.groups import Networks, Play, Rivalry, Tricks
+from zerosum.recipes.groups import BALANCED, Networks, Play, Rivalry, Tricks
 from zerosum.recipes.pairs import pair_plan
 from zerosum.spaces import Space
 from zerosum.training.plan import Plan
@@ -13,6 +13,7 @@ from zerosum.training.plan import Plan
 def projection(
     space: Space,
     *,
+    balanced: BALANCED = False,
     networks: Networks = Networks(width=16),
     play: Play = Play(betas=(0.0, 0.9)),
     rivalry: Rivalry = Rivalry(critic_steps="5"),
@@ -30,4 +31,5 @@ def projection(
         spectral=True,
         judging="projection",
         conditioning="batch-norm",
+        evenly=balanced,
     )

@@ -26,6 +26,14 @@ from zerosum.training.position import load_networks, part
 from zerosum.training.sampling import Requests, chunks, fitting, ready
 
 
+def refuse_request(n: int, seed: int) -> None:
+    """Raise a UserError for a number of samples, or a seed, that is not possible."""
+    if n < 1:
+        raise UserError(f"n is {n}; at least one sample can be made.")
+    if seed < 0:
+        raise UserError(f"seed is {seed}; it is a whole number from 0 up.")
+
+
 class Trained:
     """A checkpoint of a run, ready to sample from.
 
@@ -76,10 +84,7 @@ class Trained:
         With `compile`, `on` or `auto`, they are made by compiled code, where that can be done (and pays): the same up
         to rounding.
         """
-        if n < 1:
-            raise UserError(f"n is {n}; at least one sample can be made.")
-        if seed < 0:
-            raise UserError(f"seed is {seed}; it is a whole number from 0 up.")
+        refuse_request(n, seed)
         made = self.game.samplers[self._sampler(sampler)]
         requests = self._requests(made, label)
         with torch.random.fork_rng():
