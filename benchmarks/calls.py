@@ -124,6 +124,9 @@ def main(words: Sequence[str] | None = None, record: Path = RECORD) -> int:
         record.write_text(json.dumps(kept, indent=1) + "\n")
     if not asked.check:
         return 0
+    if not known["recipes"]:
+        print("nothing is on record; --record puts it there")
+        return 1
     if known.get("versions") != versions():
         print(f"on record are other versions: {known.get('versions')}")
     found = jumps(now, known["recipes"])

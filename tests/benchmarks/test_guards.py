@@ -14,6 +14,8 @@ from zerosum import recipes
 
 def test_counts_of_a_round_do_not_waver_and_jumps_are_named(tmp_path, capsys):
     record = tmp_path / "calls.json"
+    assert calls.main(["--only", "gan", "--check"], record) == 1
+    assert "nothing is on record" in capsys.readouterr().out
     assert calls.main(["--only", "gan", "--record"], record) == 0
     kept = json.loads(record.read_text())
     assert calls.main(["--only", "gan", "--check"], record) == 0
