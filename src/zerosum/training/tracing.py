@@ -268,7 +268,8 @@ class Handle:
     __rmul__ = __mul__
 
     def __neg__(self) -> Tensor:
-        return -self.tensor
+        negative: Tensor = -self.tensor
+        return negative
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
