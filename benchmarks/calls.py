@@ -1,12 +1,13 @@
-"""How many operations and Python calls one round of each recipe makes, and whether that has jumped.
+"""How many operations and Python calls one round of each recipe makes, how often it waits, and whether that has jumped.
 
 python benchmarks/calls.py             # print, beside what is on record
 python benchmarks/calls.py --record    # put on record
 python benchmarks/calls.py --check     # end with 1 where a count is more than a tenth above the record
 
 Counts are the same on every machine, so that a change which slows every round is seen where seconds would not show it.
-Operations are torch's, forward and backward; Python calls are those of Python functions in the same round. A round is
-one in which all phases are due. Calls depend on the versions of Python and torch, which are on record, too.
+Operations are torch's, forward and backward; Python calls are those of Python functions in the same round; waits are
+operations whose result the program looks at, for which it would have to wait for a GPU. A round is one in which all
+phases are due. Calls depend on the versions of Python and torch, which are on record, too.
 """
 
 import argparse
@@ -31,16 +32,22 @@ JUMP = 0.1
 Counts = dict[str, int]
 
 
+ATEN = torch.ops.aten
+LOOKS = {ATEN._local_scalar_dense, ATEN.nonzero, ATEN.masked_select, ATEN.equal, ATEN._unique2, ATEN.unique_dim}
+"""Operations whose result, or whose result's size, the program must know."""
+
+
 class Operations(TorchDispatchMode):
-    """Counts what reaches torch's kernels."""
+    """Counts what reaches torch's kernels, and what of it waits."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.total = 0
+        self.total = self.waits = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Count one, and do it."""
         self.total += 1
+        self.waits += func.overloadpacket in LOOKS
         return func(*args, **(kwargs or {}))
 
 
@@ -50,7 +57,7 @@ def counted(recipe: str) -> Counts:
         first_round(engine)
         with Operations() as operations:
             first_round(engine)
-        return {"operations": operations.total, "python_calls": python_calls(engine)}
+        return {"operations": operations.total, "waits": operations.waits, "python_calls": python_calls(engine)}
 
 
 def first_round(engine: Engine) -> None:
@@ -84,11 +91,20 @@ def versions() -> dict[str, str]:
 def jumps(now: Mapping[str, Counts], then: Mapping[str, Counts]) -> list[str]:
     """What is more than a tenth above the record, a line each; recipes that are not on record are none."""
     return [
-        f"{recipe}: {count:,} {name.replace('_', ' ')} a round, {count / then[recipe][name] - 1:+.0%} on record"
+        f"{recipe}: {count:,} {name.replace('_', ' ')} a round, {more(count, then[recipe][name])} on record"
         for recipe, counts in now.items()
         for name, count in counts.items()
         if recipe in then and count > (1 + JUMP) * then[recipe][name]
     ]
+
+
+def more(now: int, then: int) -> str:
+    """How much more that is.
+
+    >>> more(112, 100), more(2, 0)
+    ('+12%', '0')
+    """
+    return f"{now / then - 1:+.0%}" if then else str(then)
 
 
 def main(words: Sequence[str] | None = None, record: Path = RECORD) -> int:
@@ -108,6 +124,9 @@ def main(words: Sequence[str] | None = None, record: Path = RECORD) -> int:
         record.write_text(json.dumps(kept, indent=1) + "\n")
     if not asked.check:
         return 0
+    if not known["recipes"]:
+        print("nothing is on record; --record puts it there")
+        return 1
     if known.get("versions") != versions():
         print(f"on record are other versions: {known.get('versions')}")
     found = jumps(now, known["recipes"])
@@ -118,7 +137,7 @@ def main(words: Sequence[str] | None = None, record: Path = RECORD) -> int:
 def line(recipe: str, now: Counts, then: Counts) -> str:
     """Counts of a recipe, and how they have changed."""
     parts = [
-        f"{count:,} {name.replace('_', ' ')}" + (f" ({count / then[name] - 1:+.1%})" if name in then else "")
+        f"{count:,} {name.replace('_', ' ')}" + (f" ({more(count, then[name])})" if name in then else "")
         for name, count in now.items()
     ]
     return f"{recipe}: {', '.join(parts)}"

@@ -3,11 +3,12 @@
 10,000 JPEGs of 256 px are made (noise, smoothed, so that they are about as large as photographs), decoded by
 `zerosum.data.decode` alone in as many threads as there are cores, and packed as `zerosum train --data FOLDER` packs
 them, in turns; then `dcgan` at 64 px trains on them for a while. Files are read once before, so that the disk does not
-count.
+count. `stream` trains on the same pictures from tar shards, which are decoded while it goes on.
 """
 
 import os
 import statistics
+import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from zerosum.data import DataOptions, open_data
 from zerosum.data.decode import decode
 
 COUNT, SIDE, TURNS = 10_000, 256, 3
+SHARDS = 40
 TRIAL_COUNT = 100
 LENGTH, TRIAL_LENGTH = 64_000, 192
 
@@ -42,7 +44,7 @@ def measure(seed: int, trial: bool) -> Measured:
             with cache(Path(folder, f"cache-{turn}")):
                 packed.append(timed_packing(pictures))
         with cache(Path(folder, f"cache-{turn}")):
-            waiting = waited(pictures, TRIAL_LENGTH if trial else LENGTH)
+            waiting = waited(str(pictures), TRIAL_LENGTH if trial else LENGTH)
     rates = [count / seconds for seconds in bare]
     return Measured(
         {
@@ -52,6 +54,26 @@ def measure(seed: int, trial: bool) -> Measured:
             "waiting": waiting,
         }
     )
+
+
+def measure_stream(seed: int, trial: bool) -> Measured:
+    """Make the files, put them into shards, and train on these."""
+    with tempfile.TemporaryDirectory() as folder:
+        pictures, shards = Path(folder, "pictures"), Path(folder, "shards")
+        make(pictures, TRIAL_COUNT if trial else COUNT, seed)
+        into_shards(pictures, shards)
+        with cache(Path(folder, "cache")):
+            return Measured({"waiting": waited(f"shards:{shards}", TRIAL_LENGTH if trial else LENGTH)})
+
+
+def into_shards(pictures: Path, folder: Path) -> None:
+    """Tar files as of WebDataset, every so many pictures in the same one."""
+    folder.mkdir()
+    files = sorted(pictures.iterdir())
+    for number in range(SHARDS):
+        with tarfile.open(folder / f"train-{number:02d}.tar", "w") as shard:
+            for file in files[number::SHARDS]:
+                shard.add(file, file.name)
 
 
 def make(folder: Path, count: int, seed: int) -> None:
@@ -85,9 +107,9 @@ def timed_packing(folder: Path) -> float:
     return time.perf_counter() - began
 
 
-def waited(folder: Path, length: int) -> float:
+def waited(data: str, length: int) -> float:
     """The share of a training's time that it waits for batches, without the first report, which warms up."""
-    with training("dcgan", data=str(folder), resolution="64", length_samples=length, evaluate="off", doctor="off") as (
+    with training("dcgan", data=data, resolution="64", length_samples=length, evaluate="off", doctor="off") as (
         played,
         _,
     ):
@@ -116,7 +138,14 @@ CASES = [
         options={"count": COUNT, "side": SIDE, "turns": TURNS, "length_samples": LENGTH},
         targets={"share": Target(low=0.8), "waiting": Target(high=0.02)},
         seeds=1,
-    )
+    ),
+    Case(
+        name="stream",
+        measure=measure_stream,
+        options={"count": COUNT, "side": SIDE, "shards": SHARDS, "length_samples": LENGTH},
+        targets={"waiting": Target(high=0.02)},
+        seeds=1,
+    ),
 ]
 
 if __name__ == "__main__":

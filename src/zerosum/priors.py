@@ -105,7 +105,8 @@ class Codes:
     def with_category(self, category: Tensor, draw: Draw) -> Tensor:
         """Latents whose categorical code is given, `(n,)` to `(n, size)`; the rest is as `draw` has it without."""
         n = len(category)
-        one_hot = torch.nn.functional.one_hot(category, self.categories).float()
+        places = torch.arange(self.categories, device=category.device)  # unlike `one_hot`, this looks at no number
+        one_hot = (category[:, None] == places).float()
         return torch.cat([self.noise(n, draw), one_hot, draw.sub("codes").uniform(n, self.continuous, low=-1.0)], dim=1)
 
     def codes(self, latents: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,6 +14,8 @@ from zerosum import recipes
 
 def test_counts_of_a_round_do_not_waver_and_jumps_are_named(tmp_path, capsys):
     record = tmp_path / "calls.json"
+    assert calls.main(["--only", "gan", "--check"], record) == 1
+    assert "nothing is on record" in capsys.readouterr().out
     assert calls.main(["--only", "gan", "--record"], record) == 0
     kept = json.loads(record.read_text())
     assert calls.main(["--only", "gan", "--check"], record) == 0
@@ -25,10 +27,21 @@ def test_counts_of_a_round_do_not_waver_and_jumps_are_named(tmp_path, capsys):
     assert "operations a round, +12% on record" in line
 
 
+@pytest.mark.parametrize("recipe", ["r3gan", "stylegan2", "cyclegan"])
+def test_nothing_in_a_round_waits_for_the_device(recipe):
+    with playing.engine(recipe, **playing.small(recipe)) as engine:
+        calls.first_round(engine)
+        with calls.Operations() as operations:
+            calls.first_round(engine)
+    assert operations.total > 100
+    assert operations.waits == 0
+
+
 def test_a_tenth_is_no_jump_and_new_recipes_are_none():
-    then = {"a": {"operations": 100, "python_calls": 100}}
-    now = {"a": {"operations": 110, "python_calls": 111}, "b": {"operations": 1, "python_calls": 1}}
-    assert calls.jumps(now, then) == ["a: 111 python calls a round, +11% on record"]
+    then = {"a": {"operations": 100, "waits": 0, "python_calls": 100}}
+    now = {"a": {"operations": 110, "waits": 1, "python_calls": 111}, "b": {"operations": 1}}
+    jumped = ["a: 1 waits a round, 0 on record", "a: 111 python calls a round, +11% on record"]
+    assert calls.jumps(now, then) == jumped
 
 
 def test_every_recipe_has_a_small_training():

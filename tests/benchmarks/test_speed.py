@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from tutorials import TUTORIALS, Loop, Round
 
 from zerosum.runs.setup import settle
+from zerosum.training.devices import threads
 
 POINTS = {"data": "ring", "network": "mlp", "batch_size": 8, "width": 16}
 SMALL: dict[str, dict[str, Any]] = {
@@ -53,6 +54,23 @@ def test_a_loader_gives_whole_batches_of_values_from_minus_one_to_one() -> None:
     assert 0.9 < real.max() <= 1
 
 
+def test_figures_are_medians_of_turns_and_the_ceiling_is_a_round_at_the_peak() -> None:
+    took = [speed.Turn(ours, 4.0, 0.5) for ours in (1.0, 2.0, 4.0)]
+    found = speed.figures(took, {"ours": 50.0, "theirs": 60.0}, 100.0, 8)
+    assert found["ratio"] == 2
+    assert found["peak_share"] == 50 / 2 / (100 / 0.5)
+    assert found["ceiling"] == found["ratio"] / found["peak_share"]
+    assert found["samples_per_second"] == 4
+
+
+def test_the_peak_and_the_ratio_of_a_case_are_targets_of_their_own() -> None:
+    targets = {case.name: {name: target.low for name, target in case.targets.items()} for case in speed.CASES}
+    if not torch.cuda.is_available():
+        assert targets["dcgan-64"] == {"ratio": 1.9, "peak_share": 0.75}
+        assert targets["dcgan-64-compiled"] == {"ratio": 2.2, "peak_share": 0.75}
+    assert targets["dcgan-32-loader"] == {}
+
+
 def test_turns_alternate_who_begins() -> None:
     order: list[str] = []
     players = [lambda name=name: order.append(name) for name in ("ours", "theirs", "product")]
@@ -60,7 +78,16 @@ def test_turns_alternate_who_begins() -> None:
     assert len(took) == 3
     assert all(min(turn) >= 0 for turn in took)
     rounds = [name for name in order if name != "product"]
-    assert rounds[-6:] == ["theirs", "ours", "ours", "theirs", "theirs", "ours"]
+    assert rounds[-12::2] == rounds[-11::2] == ["theirs", "ours", "ours", "theirs", "theirs", "ours"]
+
+
+def test_only_our_rounds_have_the_threads_that_the_engine_chose() -> None:
+    seen: dict[str, set[int]] = {"ours": set(), "theirs": set(), "product": set()}
+    players = [lambda name=name: seen[name].add(torch.get_num_threads()) for name in seen]
+    with threads(3):
+        speed.turns(*players, 1, 2, 0.0, own_threads=2)
+        assert torch.get_num_threads() == 3
+    assert seen == {"ours": {2}, "theirs": {3}, "product": {3}}
 
 
 def test_flop_are_those_of_products_forwards_and_backwards() -> None:

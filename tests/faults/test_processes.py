@@ -1,4 +1,4 @@
-"""Two processes play the same game as one: the same batches, latents and statistics, summed in another order."""
+"""Several processes play the same game as one: the same batches, latents and statistics, summed in another order."""
 
 import json
 from pathlib import Path
@@ -10,9 +10,9 @@ from safetensors.torch import load_file
 import zerosum
 
 WAYS = {
-    "devices": lambda flags: ["-m", "zerosum", "train", *flags, "--devices", "2"],
-    "torchrun": lambda flags: [
-        *("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
+    "devices": lambda flags, count: ["-m", "zerosum", "train", *flags, "--devices", str(count)],
+    "torchrun": lambda flags, count: [
+        *("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)),
         *("-m", "zerosum", "train", *flags),
     ],
 }
@@ -30,14 +30,22 @@ def tensors(run: Path) -> dict[str, torch.Tensor]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("recipe", "way"), [("dcgan", "devices"), ("cyclegan", "torchrun"), ("gan", "devices"), ("lsgan", "devices")]
+    ("recipe", "way", "count"),
+    [
+        ("dcgan", "devices", 2),
+        ("cyclegan", "torchrun", 2),
+        ("gan", "devices", 2),
+        ("lsgan", "devices", 2),
+        ("dcgan", "torchrun", 4),
+        ("cyclegan", "devices", 4),
+    ],
 )
-def test_two_processes_train_what_one_trains(python, tiny, as_flags, tmp_path, recipe, way):
+def test_several_processes_train_what_one_trains(python, tiny, as_flags, tmp_path, recipe, way, count):
     """Batch normalisation, an image pool (of one picture a slot, so that pictures are swapped), tricks, joint play."""
     changes = {"cyclegan": {"pool_size": 8}, "dcgan": {"shift": 0.1}, "gan": TRICKS, "lsgan": JOINTLY}[recipe]
     how = tiny(recipe, **changes, length_samples=32, checkpoint_every_samples=16)
     one = zerosum.train(**how, out=tmp_path / "one")
-    result = python(*WAYS[way](as_flags(**how)), "--out", "runs/two", cwd=tmp_path)
+    result = python(*WAYS[way](as_flags(**how), count), "--out", "runs/two", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     two = tmp_path / "runs" / "two"
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["two"]
@@ -60,9 +68,12 @@ def check_tensors(run: Path, expected: Path) -> None:
 
 
 def check_log(run: Path, expected: list[dict]) -> None:
-    """One line a report, as if one process had written it."""
+    """One line a report, as if one process had written it, but for the time that exchanges took."""
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     assert [line["samples_seen"] for line in lines] == [line["samples_seen"] for line in expected]
+    exchanged = [line.pop("communication") for line in lines if "communication" in line]
+    assert exchanged
+    assert all(0 < share <= 1 for share in exchanged)
     for ours, theirs in zip(lines, expected, strict=True):
         assert ours.keys() == theirs.keys()
         clocked = {"seconds", "samples_per_second", "waiting"}

@@ -38,6 +38,16 @@ def test_the_page_shows_pictures_curves_and_commands(make_run):
     assert "zerosum sample" in page
 
 
+def test_the_page_tells_what_the_time_of_a_round_went_into(make_run):
+    log = [line | {"waiting": 0.125, "communication": 0.25} for line in LOG]
+    page = write_report(make_run(log=log)).read_text()
+    assert "Time of a round" in page
+    for words in ("(62.5 %)", "waiting for data", "(12.5 %)", "communication", "(25.0 %)"):
+        assert words in page
+    assert "Not spent on computing" in [chart["title"] for chart in inside(page)["curves"]["charts"]]
+    assert "Time of a round" not in write_report(make_run("silent", log=LOG)).read_text()
+
+
 def test_the_page_needs_nothing_from_elsewhere(make_run):
     page = write_report(make_run(log=LOG, snapshots=(64,))).read_text()
     sources = re.findall(r'(?:src|href)="([^"]*)"', page)

@@ -22,6 +22,9 @@ COUPLED = {
     **dict.fromkeys(("dcgan", "lsgan", "sngan", "cgan", "acgan", "projection", "infogan", "sgan"), "DG"),
     **dict.fromkeys(("sagan", "biggan"), "DG"),
     "dragan": "D",  # by the deviation over the batch
+    **dict.fromkeys(("progan", "stylegan"), "DG"),  # by the deviation over four samples
+    "stylegan2": ("D", "D_r1", "D_r2", "G", "G_path_length"),
+    "stylegan3": ("D", "D_r1", "D_r2", "G"),
 }
 """Whose losses look at several samples at once: most networks for images have batch normalisation."""
 TRICKS = {"instance_noise": 0.1, "label_smoothing": 0.1, "pac": 2, "r1": 0.1, "r2": 0.1}
@@ -63,7 +66,7 @@ def check_equal(engine: Engine, size: int) -> None:
         )
 
 
-@pytest.mark.parametrize("name", [n for n in recipes.names() if n in ("gan", "wgan", "wgan-gp", "r3gan", "cyclegan")])
+@pytest.mark.parametrize("name", [name for name in recipes.names() if name not in COUPLED])
 def test_pieces_come_to_the_whole_where_samples_stand_for_themselves(engine_of, name):
     engine, told = engine_of(name, 4)
     check_equal(engine, 4)

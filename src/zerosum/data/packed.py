@@ -31,6 +31,12 @@ def vary(stored: Tensor, variations: tuple[Variation, ...], draw: Draw) -> Tenso
     return unit
 
 
+def gathered(values: Tensor, rows: Tensor, device: torch.device) -> Tensor:
+    """Rows of stored values on a device; a GPU fetches them by itself, from pinned memory, and the program goes on."""
+    room = torch.empty(len(rows), *values.shape[1:], dtype=values.dtype, pin_memory=device.type == "cuda")
+    return torch.index_select(values, 0, rows, out=room).to(device, non_blocking=True)
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class PackedSource:
     """Stored samples, of which some rows belong to this split.
@@ -57,11 +63,11 @@ class PackedSource:
     def batch(self, positions: Tensor, draw: Draw) -> Batch:
         """The samples at `positions` of this split, on `draw.device`."""
         rows = self.rows.index_select(0, positions)
-        stored = self.values.index_select(0, rows).to(draw.device, non_blocking=True)
+        stored = gathered(self.values, rows, draw.device)
         real = self.space.encode(vary(stored, self.variations, draw))
         if self.labels is None:
             return Batch(real)
-        return Batch(real, self.labels.index_select(0, rows).to(draw.device, non_blocking=True))
+        return Batch(real, gathered(self.labels, rows, draw.device))
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from zerosum.games.core import Controls, Game, Given, Latent, Loss, Networks, Ph
 from zerosum.games.tricks import NEUTRAL, NO_TRICKS, Sight, Tricks, best, unrolled
 from zerosum.losses import Adversarial
 from zerosum.optimizers import Optimizer
-from zerosum.penalties import Penalty, Remember
+from zerosum.penalties import REAL_ONLY, Penalty, Remember
 from zerosum.priors import Prior
 from zerosum.schedules import Steps
 
@@ -83,7 +83,8 @@ class Pair:
         def loss(batch: Batch, draw: Draw, controls: Controls) -> Result:
             sight = self._sight(batch, draw, controls)
             weight = term.every * controls[term.name]
-            return Result({term.name: weight * _penalty(term, self._looking_at(batch), sight.real, sight.fake, draw)})
+            fake = sight.real if term.penalty in REAL_ONLY else sight.fake  # nothing is made that nobody looks at
+            return Result({term.name: weight * _penalty(term, self._looking_at(batch), sight.real, fake, draw)})
 
         return loss
 

@@ -5,10 +5,10 @@ class numbers `(n,)`, int64, from 0 to `classes` - 1.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zerosum.networks.critic import Critic
+from zerosum.networks.layers import one_hot
 
 
 class ConditionalGenerator(nn.Module):
@@ -46,7 +46,7 @@ class OneHotGenerator(nn.Module):
 
     def forward(self, z: Tensor, label: Tensor) -> Tensor:
         """Latents `(n, latent)` and labels `(n,)` to samples `(n, *shape)`."""
-        beside = F.one_hot(label, self.classes).to(z.dtype)
+        beside = one_hot(label, self.classes).to(z.dtype)
         samples: Tensor = self.network(torch.cat([z, beside], dim=1))
         return samples
 

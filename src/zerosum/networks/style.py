@@ -8,14 +8,13 @@ from functools import partial
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zerosum.collectives import mean_over_processes
 from zerosum.draw import Draw
 from zerosum.networks.equalised import EqualisedLinear, PixelNorm
 from zerosum.networks.filters import doubling
-from zerosum.networks.layers import image_shape
+from zerosum.networks.layers import image_shape, one_hot
 from zerosum.networks.modulation import ScaledLeakyReLU, StyledLayer, StyledPicture
 from zerosum.networks.progressive import INSTEAD, widths_of
 from zerosum.networks.pyramid import pyramid
@@ -57,8 +56,8 @@ class Mapping(nn.Module):
         """Latents, and labels `(n,)` where there are classes, to w."""
         x = self.normalise(z)
         if self.embedding is not None:
-            one_hot = F.one_hot(label[0], self.embedding.in_features).to(z.dtype)
-            x = torch.cat([x, self.normalise(self.embedding(one_hot))], dim=1)
+            classes = one_hot(label[0], self.embedding.in_features).to(z.dtype)
+            x = torch.cat([x, self.normalise(self.embedding(classes))], dim=1)
         w: Tensor = self.network(x)
         return w
 

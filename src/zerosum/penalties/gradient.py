@@ -63,6 +63,9 @@ PENALTIES: dict[str, Penalty] = {
 }
 """Every penalty by name."""
 
+REAL_ONLY: tuple[Penalty, ...] = (r1, dragan)
+"""Those that look at real samples alone, whatever `fake` is."""
+
 
 class Remember:
     """A critic that looks at a tensor once: asked again about the same tensor, it gives the scores it already has.

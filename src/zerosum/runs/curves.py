@@ -23,6 +23,8 @@ WHICH = "_class"
 """How names in the log end that say which class, not how much."""
 NOT_CURVES = {"samples_seen", "seconds", SECONDS}
 BELIEFS = {"d_real": "D(x)", "d_fake": "D(G(z))"}
+BESIDES = {"waiting": "waiting for data", "communication": "communication"}
+"""What a round's time goes into beside computing, as the log and the reader call it."""
 NOTES = {
     -1: "Measured on samples of the averaged generator.",
     0: "What each player lowers against the other.",
@@ -31,7 +33,7 @@ NOTES = {
     3: "Over all parameters of the players that move.",
     5: "A setting that changed during the training.",
     6: "Real samples a second, all processes together.",
-    8: "Getting batches, as a share of the rounds' time.",
+    8: "Getting batches, and exchanges with other processes, as shares of the rounds' time.",
     7: "The length of a step over that of the weights.",
     9: "Norm of each term's gradient, as a share of the sum over the player's terms.",
     10: "Of 256 samples of the live generator, in a cheap feature space, against as many training samples.",
@@ -125,8 +127,8 @@ def placed(key: str) -> tuple[int, str, str]:
         return 7, "Updates", key.removeprefix(UPDATE)
     if key == "samples_per_second":
         return 6, "Speed", "samples/s"
-    if key == "waiting":
-        return 8, "Waiting for data", "share of the time"
+    if key in BESIDES:
+        return 8, "Not spent on computing", BESIDES[key]
     if is_setting(key):
         return 5, key.removeprefix("control/"), key.removeprefix("control/")
     if key[:6] in BELIEFS:

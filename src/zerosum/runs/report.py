@@ -21,6 +21,7 @@ from zerosum.runs.findings_page import view
 from zerosum.runs.norms import Norms
 from zerosum.runs.pages import data_of_picture, fill, write_page
 from zerosum.runs.pictures import data_uri, evenly, size
+from zerosum.runs.rounds import round_times, told
 from zerosum.runs.state import State, duration, read_state
 from zerosum.runs.summary import evaluation
 from zerosum.runs.treatments import attempts
@@ -85,6 +86,7 @@ def _tables(state: State) -> dict[str, dict[str, Any]]:
         "Data": {name: value for name, value in data.items() if value != []},
         "Training": plan["training"],
         "Evaluation on the way": _evaluation(state),
+        "Time of a round": told(round_times(state.log, plan["training"].get("batch_size", 1))),
         "Versions": plan.get("versions", {}),
         "Changes of plan": revisions,
     }

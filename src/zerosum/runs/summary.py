@@ -9,13 +9,13 @@ from rich.text import Text
 
 from zerosum.metrics.observer import PREFIX, SECONDS, plain
 from zerosum.runs.commands import evaluate_command, resume_command, sample_command, short
-from zerosum.runs.curves import apart, is_setting
+from zerosum.runs.curves import BESIDES, apart, is_setting
 from zerosum.runs.directory import Line, Plan
 from zerosum.runs.evaluations import latest
 from zerosum.runs.figures import figure, records_table
 from zerosum.runs.state import State, duration, read_state
 
-HIDDEN = {"samples_seen", "seconds", "samples_per_second", "waiting", SECONDS}
+HIDDEN = {"samples_seen", "seconds", "samples_per_second", *BESIDES, SECONDS}
 
 
 def summary(run: Path) -> RenderableType:

@@ -9,6 +9,7 @@ import torch
 from zerosum.data.core import Batch
 from zerosum.draw import Draw
 from zerosum.games import JOINT, Controls, Game
+from zerosum.training.capturing import Captured
 from zerosum.training.moves import Compute, EngineMove, Table, seed_layers
 from zerosum.training.pieces import Computed
 from zerosum.training.plan import Plan
@@ -57,7 +58,8 @@ def settle_compiling(wanted: str, plan: Plan, table: Table, rounds: int, tell: C
     if not long_enough(wanted, before, rounds):
         return False
     tell(f"Compiling the losses, which takes a minute or so; the training takes {before * rounds / 60:.0f} without.")
-    compiled = {name: CompiledMove(move.compute, plan.game) for name, move in moves.items()}
+    captured = table.fabric.device.type == "cuda" and before < SHORT_SECONDS
+    compiled = {name: CompiledMove(move.compute, plan.game, captured) for name, move in moves.items()}
     share = round_seconds(plan, moves, compiled) / before
     for name, move in compiled.items():
         if move.refused is not None:
@@ -149,15 +151,17 @@ class CompiledMove:
     Args:
         compute: what is compiled; it is asked under the same freezing of networks in every call.
         game: whose weights and buffers it may read, and whose buffers it may change.
+        captured: whether a graph becomes one launch of the GPU (`zerosum.training.capturing`).
 
     Attributes:
         ways: what the loss decided, and what plays it then: a graph, or where there can be none `compute` itself.
         refused: why there can be none, of the last way that was tried.
     """
 
-    def __init__(self, compute: Compute, game: Game) -> None:
+    def __init__(self, compute: Compute, game: Game, captured: bool = False) -> None:
         self.compute = compute
         self.game = game
+        self.captured = captured
         self.ways: list[tuple[list[Fork], Compute]] = []
         self.refused: str | None = None
 
@@ -169,6 +173,8 @@ class CompiledMove:
         forks = []
         try:
             way, self.refused = compiled(self.compute, self.game, batch, draw, controls, forks), None
+            if self.captured:
+                capture(way, self.game, batch, draw, controls)
         except NotCompilableError as error:
             way, self.refused = self.compute, str(error)
         self.ways.append((forks, way))
@@ -183,3 +189,18 @@ def compiled(compute: Compute, game: Game, batch: Batch, draw: Draw, controls: C
         with unchanged(game):
             refuse_apart(graph.plain, graph(batch, draw.sub(), controls)[0])
     return graph
+
+
+def capture(graph: Graph, game: Game, batch: Batch, draw: Draw, controls: Controls) -> None:
+    """Have a graph replayed as one launch, where that can be done and comes to the same; arguments as of `traced`.
+
+    It is recorded with other numbers, so that a replay which does not take those that it is given is seen.
+    """
+    run = graph.run
+    others = [torch.zeros_like(tensor) for tensor in graph.handed(batch, draw.sub(), controls)]
+    try:
+        with refusing(), unchanged(game), torch.no_grad():
+            graph.run = Captured(run, others, graph.held)
+            refuse_apart(graph.plain, graph(batch, draw.sub(), controls)[0])
+    except NotCompilableError:
+        graph.run = run

@@ -62,8 +62,14 @@ def resolve_threads(kind: str) -> int:
 
 @contextlib.contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Use so many CPU threads; sums depend on it in their last digits, so that a resumed run uses the same number."""
+    """Use so many CPU threads; sums depend on it in their last digits, so that a resumed run uses the same number.
+
+    Nothing is set that is so already: torch would forget all that oneDNN has prepared.
+    """
     before = torch.get_num_threads()
+    if before == count:
+        yield
+        return
     torch.set_num_threads(count)
     try:
         yield

@@ -12,6 +12,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from zerosum.collectives import EXCHANGES
 from zerosum.data.core import Data
 from zerosum.draw import Draw
 from zerosum.errors import Interrupted, NotFinite, TrainingFailed
@@ -230,7 +231,9 @@ class Engine:
 
     def _report(self) -> dict[str, float]:
         """The figures since the last report, a new line of the log."""
+        began = time.perf_counter()
         self._check()
+        self.position.seconds += time.perf_counter() - began  # what the device still had to do of these rounds
         position, before = self.position, self.position.values
         samples, seconds = position.samples_seen, position.seconds
         took = max(seconds - before.get("seconds", 0.0), 1e-9)
@@ -239,6 +242,7 @@ class Engine:
             "seconds": seconds,
             "samples_per_second": (samples - before.get("samples_seen", 0)) / took,
             "waiting": min(1.0, self.table.waited / took),
+            **({"communication": min(1.0, EXCHANGES.taken() / took)} if self.fabric.world_size > 1 else {}),
             **self._over_processes(position.tally.means()),
             **{f"control/{name}": value for name, value in self.table.controls.items()},
             **{f"learning_rate/{name}": mover.rate for name, mover in position.movers.items()},

@@ -13,6 +13,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from zerosum.collectives import EXCHANGES
 from zerosum.data.core import Batch
 from zerosum.draw import Draw, fold
 from zerosum.games import Controls, Phase, Player, Result
@@ -265,7 +266,8 @@ def averaged(gradients: Sequence[Tensor | None], fabric: Fabric) -> list[Tensor 
     present = [g for g in gradients if g is not None]
     if fabric.world_size == 1 or not present:
         return list(gradients)
-    flat = fabric.all_reduce(torch.cat([g.reshape(-1) for g in present]), reduce_op="mean")
+    with EXCHANGES.running(fabric.device):
+        flat = fabric.all_reduce(torch.cat([g.reshape(-1) for g in present]), reduce_op="mean")
     assert isinstance(flat, Tensor)
     means = iter(torch.split(flat, [g.numel() for g in present]))
     return [None if g is None else next(means).view_as(g) for g in gradients]

@@ -267,6 +267,10 @@ class Handle:
 
     __rmul__ = __mul__
 
+    def __neg__(self) -> Tensor:
+        negative: Tensor = -self.tensor
+        return negative
+
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Torch's operations calculate with the tensor."""
