@@ -120,6 +120,10 @@ def placed(key: str) -> tuple[int, str, str]:
         if name.startswith(SHARE):
             _, player, term = name.split("/", 2)
             return 9, f"Gradient of {player} by term", term.replace("_", " ")
+        sampler, _, name = name.rpartition("/")
+        if sampler:
+            place, title = PROBED.get(name, (15, name.replace("_", " ")))
+            return place, f"{title}, {sampler}", name.replace("_", " ")
         return *PROBED.get(name, (15, name.replace("_", " "))), name.replace("_", " ")
     if key.startswith(UPDATE):
         return 7, "Updates", key.removeprefix(UPDATE)

@@ -49,7 +49,13 @@ class Doctoring:
         """The same with the time between two looks; what was settled before holds, whatever length the plan has now."""
         if self.doctor == "off" or self.every_samples is not None or not plan.game.samplers:
             return self
-        every = cadence(plan.length_samples, plan.batch_size, plan.report_every_samples, self.doctor_every_samples)
+        every = cadence(
+            plan.length_samples,
+            plan.batch_size,
+            plan.report_every_samples,
+            self.doctor_every_samples,
+            samplers=len(plan.game.samplers),
+        )
         spare = int(SPARE * plan.length_samples) if self.treats and self.spare_samples is None else self.spare_samples
         return replace(self, every_samples=every, spare_samples=spare)
 
