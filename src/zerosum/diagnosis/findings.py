@@ -140,7 +140,7 @@ CATALOGUE: Mapping[str, Kind] = {
         "serious",
         "The samples are nearly all the same, however varied the latents are.",
         ("the generator followed the critic to one point", "learning rates too large", "a critic without memory"),
-        (SLOWER, PENALTY, ("samples judged in groups (packing)", "Lin 2018, arXiv 1712.04086"), RELATIVISTIC),
+        (SLOWER, PENALTY, ("samples judged in groups (packing): --pac 2", "Lin 2018, arXiv 1712.04086"), RELATIVISTIC),
     ),
     "partial": kind(
         "partial mode collapse",

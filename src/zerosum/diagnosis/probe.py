@@ -21,6 +21,7 @@ before it), but nothing in them moves.
 | `repeats` | share of generated samples that another one repeats: nearer than any two real ones are, but one in 100 |
 | `rarest` | of the classes, share of samples nearest to the rarest (`rarest_class`), over its share of real ones |
 | `narrowest` | where classes are asked for, `diversity` within the class that varies least (`narrowest_class`) |
+| `off_slope_…` | how far the critic's slope is from what a penalty wants; see `zerosum.diagnosis.slopes` |
 | `share/…` | of a player's terms, the share of its gradient that each has; see `zerosum.diagnosis.shares` |
 
 Of a game that makes samples in several ways (translation, in both directions) each is looked at; signals of the first
@@ -41,6 +42,7 @@ from zerosum.data.core import Batch, Source
 from zerosum.diagnosis.features import plain_features
 from zerosum.diagnosis.memory import Memory
 from zerosum.diagnosis.shares import shares
+from zerosum.diagnosis.slopes import off_slopes
 from zerosum.draw import Draw
 from zerosum.games import Game, Sampler
 from zerosum.spaces import Images, Space
@@ -89,11 +91,12 @@ def probe(state: State, n: int = SAMPLES, memory: Memory | None = None) -> dict[
             with state.autocast():
                 seen = look(state, sampler, n)
             samples = of_samples(state.data.space, seen, memory, asked=sampler.given == "label")
-            told = of_scores(seen) | samples | of_units(seen)
-            found |= {f"{name}/{signal}" if number else signal: value for signal, value in told.items()}
+            own = of_scores(seen) | samples | of_units(seen)
+            found |= {f"{name}/{signal}" if number else signal: value for signal, value in own.items()}
         found |= shares(state)
     values = torch.stack([value.float() for value in found.values()]).tolist()  # waits for the device, once
-    return {f"{PREFIX}{name}": value for name, value in zip(found, values, strict=True)}
+    told = dict(zip(found, values, strict=True)) | off_slopes(state.values, state.game.phases)
+    return {f"{PREFIX}{name}": value for name, value in told.items()}
 
 
 def look(state: State, sampler: Sampler, n: int) -> Seen:

@@ -2,6 +2,6 @@
 
 from zerosum.penalties.constraints import clip_weights, spectral_norm
 from zerosum.penalties.drift import drift
-from zerosum.penalties.gradient import PENALTIES, Penalty, PenaltyName, Remember
+from zerosum.penalties.gradient import PENALTIES, TARGETS, Penalty, PenaltyName, Remember
 
-__all__ = ["PENALTIES", "Penalty", "PenaltyName", "Remember", "clip_weights", "drift", "spectral_norm"]
+__all__ = ["PENALTIES", "TARGETS", "Penalty", "PenaltyName", "Remember", "clip_weights", "drift", "spectral_norm"]
