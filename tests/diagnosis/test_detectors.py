@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from zerosum.diagnosis.course import course_of
 from zerosum.diagnosis.detectors import DETECTORS, HOLD, Threshold, find, present, seen_by, stretches, thresholds
-from zerosum.diagnosis.findings import CATALOGUE
+from zerosum.diagnosis.findings import CATALOGUE, Finding
 
 HEALTHY = {
     "signal/diversity": 1.0,
@@ -35,6 +35,7 @@ HEALTHY = {
     "update/D": 1e-3,
     "learning_rate/G": 1e-3,
     "learning_rate/D": 1e-3,
+    "waiting": 0.01,
 }
 AWAY = {"signal/precision": 0.0, "signal/coverage": 0.0, "signal/distance": 1.0, "signal/away": 1.0}
 FAULTS = {
@@ -50,6 +51,7 @@ FAULTS = {
     "oscillating": [AWAY | {"signal/drift": v, "signal/coverage": 0.1} for v in (0.2, 0.6, 1.5)],
     "relapse": [{"signal/distance": v} for v in (0.1, 0.4, 1.0)],
     "stagnation": [{"update/G": v} for v in (1e-4, 1e-7, 0.0)],
+    "starved": [{"waiting": v} for v in (0.1, 0.3, 0.9)],
     "overfitting": [{"signal/auc_held_out": v} for v in (0.55, 0.7, 1.0)],
     "memorising": [{"signal/memorised": v} for v in (0.1, 0.5, 1.0)],
     "dead": [{"signal/dead": v} for v in (0.2, 0.8, 1.0)],
@@ -154,6 +156,49 @@ def test_what_is_over_is_found_and_no_longer_present():
 
 def test_a_single_odd_moment_is_no_finding():
     assert find(course(*[{}] * 8, {"signal/dead": 1.0}, *[{}] * 8)) == []
+
+
+def test_a_fault_of_another_sampler_is_told_with_its_name_and_figures():
+    """Translation may fail in one direction; what all samplers share is told once."""
+    other = {name.replace("signal/", "signal/B2A/"): v for name, v in HEALTHY.items() if name.startswith("signal/")}
+    well = course(*[other] * 20)
+    assert well.others == ("B2A",)
+    assert find(well) == []
+    ill = course(*[{**other, "signal/B2A/diversity": 0.0, "signal/B2A/coverage": 0.02, "G/grad_norm": 1e-12}] * 20)
+    found = {finding.kind: finding for finding in find(ill)}
+    assert set(found) == {"collapse", "partial", "vanishing"}
+    assert found["collapse"].sampler == "B2A"
+    assert found["collapse"].evidence["signal/B2A/diversity"] == 0.0
+    assert found["vanishing"].sampler == ""
+    assert Finding.read(found["collapse"].document()).sampler == "B2A"
+
+
+@pytest.mark.parametrize("leap", [3, 5, 20])
+def test_steps_that_leap_are_found_and_steps_that_fall_with_their_rate_are_not(leap):
+    falling = [{"update/G": rate, "learning_rate/G": rate} for rate in (1e-3 * 0.8**n for n in range(20))]
+    assert find(course(*falling)) == []
+    leaping = [{**moment, "update/G": moment["update/G"] * leap ** (n % 2)} for n, moment in enumerate(falling)]
+    found = find(course(*leaping))
+    assert [(finding.kind, finding.detector) for finding in found] == [("oscillating", "unsteady")]
+    assert found[0].evidence["statistic"] == pytest.approx(np.log10(leap) / 2, rel=0.1)
+
+
+def test_what_is_lost_while_a_level_comes_in_and_settles_is_growths():
+    """Levels come in over five moments, and have as many to settle; what is still lost then is found."""
+    growth = [0.0] * 5 + [0.2, 0.4, 0.6, 0.8, 1.0] + [1.0] * 15
+    lost = AWAY | {"signal/drift": 2.0, "signal/auc": 0.9}
+    early = course(*({"control/growth": g, **(lost if 5 <= n < 14 else {})} for n, g in enumerate(growth)))
+    assert find(early) == []
+    late = course(*({"control/growth": g, **(lost if n >= 5 else {})} for n, g in enumerate(growth)))
+    assert {finding.kind for finding in find(late)} == {"oscillating"}
+    assert min(finding.began for finding in find(late)) == 1_600
+    always = course(*({"control/growth": 2.0, **(lost if 5 <= n < 14 else {})} for n, _ in enumerate(growth)))
+    assert "oscillating" in kinds(find(always))
+
+
+def test_a_collapse_is_told_though_a_level_comes_in():
+    moments = [{"control/growth": 0.1 * n, "signal/diversity": 0.0, "signal/coverage": 0.02} for n in range(20)]
+    assert "collapse" in kinds(find(course(*moments)))
 
 
 def test_samples_need_not_be_good_in_the_grace_period():

@@ -74,6 +74,38 @@ def test_a_probe_leaves_no_trace_and_says_the_same_again(recipe, tiny, tmp_path)
         assert first == pytest.approx(second, nan_ok=True)
 
 
+class BothWays:
+    """Scores of the real samples of both domains by both critics, beside what a look says of them."""
+
+    every_samples = 16
+
+    def __init__(self) -> None:
+        self.found: list[tuple[dict[str, float], dict[str, float]]] = []
+
+    def __call__(self, state) -> Report:
+        networks = state.game.networks
+        batch = take(state.data.train, 16, state.draw.sub("probe").sub("train"))
+        with undisturbed(networks.values()), torch.no_grad():
+            means = {
+                name: networks[name](x).mean().item() for name, x in (("D_A", batch.condition), ("D_B", batch.real))
+            }
+        self.found.append((probe(state, n=16), means))
+        return Report()
+
+
+def test_every_sampler_of_a_game_is_looked_at_beside_what_it_is_to_make(tiny, tmp_path):
+    observer = BothWays()
+    zerosum.train(**tiny("cyclegan", doctor="off", precision="float32"), out=tmp_path / "run", observers=[observer])
+    for found, means in observer.found:
+        first = {name for name in found if "/share/" not in name and "/B2A/" not in name}
+        other = {name.replace("/B2A/", "/") for name in found if "/B2A/" in name}
+        assert {"signal/auc", "signal/coverage", "signal/drift"} <= first
+        assert first <= other  # labels belong to the first domain, so that only of its pictures classes are known
+        assert found["signal/score_real"] == pytest.approx(means["D_B"], rel=1e-4)
+        assert found["signal/B2A/score_real"] == pytest.approx(means["D_A"], rel=1e-4)
+        assert found["signal/auc"] != found["signal/B2A/auc"]
+
+
 TERMS = {
     "dcgan": {},
     "wgan-gp": {"D": {"adversarial", "gradient_penalty"}},

@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from functools import partial
 from itertools import count
 
 import numpy as np
@@ -34,6 +35,7 @@ from zerosum.training.plan import Plan
 EVERY = 10
 CONTROLS = {"D/lr_scale": 1.0, "G/lr_scale": 1.0, "D/repeats": 1.0, "r1": 0.5, "augment": 0.0, "instance_noise": 0.0}
 CONTROLS |= {"D/clip": 0.0, "G/clip": 0.0, "ema_half_life_samples": 50.0}
+FINER = {"float32_penalties": 0.0}
 FRESH = {"data": "ring", "precision": "float32", "device": "cpu", "progress": False, "evaluate": "off"}
 EVERY_64 = {"report_every_samples": 64, "snapshot_every_samples": 640, "checkpoint_every_samples": 320}
 
@@ -67,9 +69,9 @@ def test_only_serious_kinds_that_exist_are_treated(kind):
 def test_every_remedy_moves_controls_that_the_engine_has_and_names_its_source(kind):
     quick = course(update__G=[0.1] * 8, update__D=[0.2] * 8, D__grad_norm=[1.0] * 5 + [9.0] * 3)
     for remedy in REMEDIES[kind]:
-        changed = remedy.change(quick, {**CONTROLS, "label_smoothing": 0.0, "mode_seeking": 0.0})
+        changed = remedy.change(quick, {**CONTROLS, **FINER, "label_smoothing": 0.0, "mode_seeking": 0.0})
         assert changed
-        assert set(changed) <= {*CONTROLS, "label_smoothing", "mode_seeking"}
+        assert set(changed) <= {*CONTROLS, *FINER, "label_smoothing", "mode_seeking"}
         assert all(math.isfinite(value) and value >= 0 for value in changed.values())
         assert remedy.source
         assert remedy.change(CALM, {}) == {}  # a game without such controls
@@ -155,6 +157,22 @@ def halved_rates():
     return Treatment(every_samples=EVERY, spare_samples=None)(
         state(760), CALM, [Finding(kind="oscillating", began=755)], []
     )
+
+
+@pytest.mark.parametrize("coarse", [True, False])
+def test_slopes_are_made_finer_where_they_are_coarse(coarse):
+    autocast = partial(torch.autocast, "cpu", torch.bfloat16, enabled=coarse)
+    now = state(760, controls=CONTROLS | FINER, autocast=autocast)
+    act = Treatment(every_samples=EVERY, spare_samples=None)(now, CALM, [Finding(kind="diverging", began=755)], [])
+    (note,) = act.notes
+    assert ("float32_penalties" in note[ENTRY]["controls"]) == coarse
+
+
+def test_it_begins_again_only_for_what_there_is_something_left_to_change():
+    treat = Treatment(every_samples=EVERY, spare_samples=250, mendable=("collapse",))
+    assert kinds(treat(state(60), CALM, [Finding(kind="dead", began=1)], [])) == []
+    once = Treatment(every_samples=EVERY, spare_samples=250)
+    assert kinds(once(state(60), CALM, [Finding(kind="dead", began=1)], [])) == ["begin again"]
 
 
 @pytest.mark.parametrize("kind", ["vanishing", "dead", "stagnation"])

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from zerosum.data.core import Batch
 from zerosum.draw import Draw
 from zerosum.games import Weighted, pair
+from zerosum.games.pair import PRECISE
 from zerosum.losses import ADVERSARIAL
 from zerosum.optimizers import Optimizer
 from zerosum.penalties import PENALTIES
@@ -99,9 +100,27 @@ def test_a_penalty_counts_with_the_weight_in_the_controls(name, every, batch):
     G, D = game.networks["G"], game.networks["D"]
     fake = G(Draw(7).normal(N, SIZE)).detach()
     alone = PENALTIES[name](D, batch.real, fake, Draw(7).sub("slope")).mean()
-    assert game.controls == {"slope": 10.0}
+    assert game.controls == {"slope": 10.0, PRECISE: 0.0}
     torch.testing.assert_close(value, every * 10 * alone)
     torch.testing.assert_close(phase.loss(batch, Draw(7), {"slope": 0.5}).terms["slope"], every * 0.5 * alone)
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+@pytest.mark.parametrize("every", [1, 4])
+def test_slopes_are_those_of_float32_where_the_control_says_so(name, every, batch):
+    """Under bfloat16 the critic's scores, and so its slopes, are rounded to eight bits."""
+    game = game_of(penalties=[Weighted("slope", PENALTIES[name], 10.0, every)])
+    loss = phase_of(game, "D" if every == 1 else "D_slope").loss
+    game.networks["D"].w.data = torch.tensor([0.3, -0.7, 0.9])  # no such number has eight bits
+    exact = loss(batch, Draw(7), game.controls).terms["slope"]
+    with torch.autocast("cpu", torch.bfloat16):
+        coarse = loss(batch, Draw(7), game.controls).terms["slope"]
+        fine = loss(batch, Draw(7), game.controls | {PRECISE: 1.0}).terms["slope"]
+    torch.testing.assert_close(fine, exact, rtol=1e-6, atol=0)
+    assert abs(coarse / exact - 1) > 1e-5
+    (gradient,) = torch.autograd.grad(fine, game.networks["D"].parameters())
+    (wanted,) = torch.autograd.grad(exact, game.networks["D"].parameters())
+    torch.testing.assert_close(gradient, wanted, rtol=1e-5, atol=1e-6)
 
 
 def test_a_lazy_penalty_is_a_phase_of_its_own_between_the_players(batch):

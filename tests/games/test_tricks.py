@@ -122,7 +122,7 @@ def test_a_penalty_without_weight_is_not_computed(batch):
 
     game = game_of(penalties=[Weighted("r1", never, 0.0)])
     assert lowered(game, "D", batch, game.controls).keys() == {"adversarial"}
-    assert game.controls == {"r1": 0.0}
+    assert game.controls == {"r1": 0.0, "float32_penalties": 0.0}
 
 
 # --- what the critic sees ---

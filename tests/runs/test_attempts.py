@@ -11,6 +11,7 @@ from zerosum.runs.attempts import (
     BACK,
     OTHER_RECIPE,
     OWN_NUMBERS,
+    PACKED,
     STEADIED,
     Again,
     Back,
@@ -27,10 +28,10 @@ def setup(recipe="gan", data="ring", **given):
     return settle(recipe, data, given, device="cpu", precision="float32", progress=False)
 
 
-def ladder(made, switch: bool = True) -> list[str]:
+def ladder(made, switch: bool = True, because: str = "") -> list[str]:
     """Names of all changes in their order, each setup from the change before."""
     tried: list[str] = []
-    while (change := next_change(made, made.plan().game, tuple(tried), switch=switch)) is not None:
+    while (change := next_change(made, made.plan().game, tuple(tried), switch=switch, because=because)) is not None:
         tried.append(change.name)
         made = change.setup
         made.plan()  # can be built
@@ -72,6 +73,22 @@ def test_networks_of_the_users_own_give_way_to_the_recipes():
 )
 def test_changes_come_from_the_nearest_to_what_was_asked_for_to_the_farthest(made, switch, expected):
     assert ladder(made(), switch) == expected
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (lambda: setup(), [STEADIED, PACKED]),
+        (lambda: setup("wgan-gp", "digits", resolution="16"), [STEADIED, PACKED]),
+        (lambda: setup(batch_size=31), [OWN_NUMBERS, STEADIED, PACKED]),
+        (lambda: setup("cgan", "digits", resolution="16"), []),
+        (lambda: setup("progan", "digits", resolution="16", pac=2), [OWN_NUMBERS, PACKED]),
+    ],
+)
+@pytest.mark.parametrize("because", ["collapse", "partial"])
+def test_where_variety_is_missing_samples_are_judged_in_packs_at_last(made, expected, because):
+    assert ladder(made(), switch=False, because=because) == expected
+    assert PACKED not in ladder(made(), switch=False, because="blind")
 
 
 def test_where_the_loss_must_stay_it_stays():
@@ -122,31 +139,44 @@ def test_a_set_aside_that_was_killed_is_finished(run):
 CHANGE = Change(OTHER_RECIPE, "another", None)  # type: ignore[arg-type]
 
 
+def always(change):
+    """The same change, whatever is the case."""
+    return lambda because: change
+
+
+def test_a_new_beginning_is_made_only_for_what_it_is_against(run):
+    """Packs of samples are no answer to a blind critic."""
+    record(run, 400, again_because("blind", "begins again"))
+    assert next_step(run, None, {"collapse": CHANGE}.get, 1_000) is None
+    record(run, 400, again_because("collapse", "begins again"))
+    assert next_step(run, None, {"collapse": CHANGE}.get, 1_000) == Again("collapse", 400)
+
+
 def test_nothing_follows_a_training_that_the_doctor_left_alone(run):
-    assert next_step(run, None, CHANGE, 1_000) is None
+    assert next_step(run, None, always(CHANGE), 1_000) is None
 
 
 def test_what_the_doctor_decided_is_done_also_after_a_kill(run):
     record(run, 400, again_because("collapse", "begins again"))
-    assert next_step(run, None, CHANGE, 1_000) == Again("collapse", 400)
-    assert next_step(run, None, CHANGE, 1_000) == Again("collapse", 400)
-    assert next_step(run, None, None, 1_000) is None
+    assert next_step(run, None, always(CHANGE), 1_000) == Again("collapse", 400)
+    assert next_step(run, None, always(CHANGE), 1_000) == Again("collapse", 400)
+    assert next_step(run, None, always(None), 1_000) is None
 
 
 def test_after_a_figure_that_was_not_finite_it_goes_back_and_then_begins_again(run):
     (run / "checkpoints" / "000000320" / "state.json").write_text("{}")
     for _ in range(BACK):
-        assert isinstance(next_step(run, NotFinite("NaN"), CHANGE, 1_000), Back)
-    assert next_step(run, NotFinite("NaN"), CHANGE, 1_000) == Again("nan", 400)
-    assert next_step(run, NotFinite("NaN"), None, 1_000) is None
+        assert isinstance(next_step(run, NotFinite("NaN"), always(CHANGE), 1_000), Back)
+    assert next_step(run, NotFinite("NaN"), always(CHANGE), 1_000) == Again("nan", 400)
+    assert next_step(run, NotFinite("NaN"), always(None), 1_000) is None
 
 
 def test_without_a_checkpoint_it_begins_again_at_once(run):
     (run / "checkpoints" / "000000320").rmdir()
-    assert next_step(run, NotFinite("NaN"), CHANGE, 1_000) == Again("nan", 400)
+    assert next_step(run, NotFinite("NaN"), always(CHANGE), 1_000) == Again("nan", 400)
 
 
 def test_near_the_end_there_is_no_new_beginning(run):
     (run / "checkpoints" / "000000320").rmdir()
-    assert next_step(run, NotFinite("NaN"), CHANGE, 399) is None
+    assert next_step(run, NotFinite("NaN"), always(CHANGE), 399) is None
     assert "treatment" not in (run / "log.jsonl").read_text()

@@ -6,13 +6,14 @@ leapt since the row before, `leap of D`, and dropped, `drop of D`: robust z-scor
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zerosum.diagnosis.outliers import largest_since, robust_z
 from zerosum.diagnosis.probe import PREFIX
+from zerosum.diagnosis.shares import PREFIX as SHARE
 
 Line = Mapping[str, float | None]
 Column = NDArray[np.float64]
@@ -47,6 +48,21 @@ class Course:
     def signal(self, name: str) -> Column:
         """A signal by its own name."""
         return self[PREFIX + name]
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Samplers of the game beyond its first, of which there are signals."""
+        signals = (name.removeprefix(PREFIX) for name in self.columns if name.startswith(PREFIX))
+        return tuple(dict.fromkeys(n.partition("/")[0] for n in signals if "/" in n and not n.startswith(SHARE)))
+
+    def of(self, sampler: str) -> "Course":
+        """The same with the signals of one sampler for those of the first; of the first, whose name is "", as it is."""
+        if not sampler:
+            return self
+        own = f"{PREFIX}{sampler}/"
+        besides = {name: column for name, column in self.columns.items() if not name.startswith(PREFIX)}
+        signals = {PREFIX + n.removeprefix(own): column for n, column in self.columns.items() if n.startswith(own)}
+        return replace(self, columns=besides | signals)
 
     @property
     def share(self) -> Column:

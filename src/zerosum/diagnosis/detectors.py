@@ -3,12 +3,13 @@
 Detectors see the log and nothing else: no recipe, no option, no name. What a statistic is worth is not guessed: the
 thresholds and their scales in `thresholds.json` come from the clinic (`benchmarks/clinic`), from trainings that were
 healthy and trainings that were made sick; half of the kinds and seeds set them, the other half measured them. Those of
-outliers are known beforehand, as robust z-scores have a scale of their own: `thresholds.json` says so under `source`.
+outliers are known beforehand, as robust z-scores have a scale of their own, and so is that of waiting for data, which
+others have named: `thresholds.json` says so under `source`.
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from zerosum.diagnosis.course import DROP, LEAP, Column, Course, settled
 from zerosum.diagnosis.findings import Finding
+from zerosum.diagnosis.probe import PREFIX
 
 UPDATE = "update/"
 GRADIENT = "/grad_norm"
@@ -24,6 +26,12 @@ GRACE = 0.1
 """Share of the training in which samples need not be good yet."""
 WINDOW = 5
 """Moments over which progress is measured."""
+STRETCH = 9
+"""Moments over which a player's steps are compared …"""
+ENOUGH = 4
+"""… and of how many they must be known."""
+GROWTH = "control/growth"
+"""How far the networks have grown, of those that do."""
 LITTLE = 0.02
 """Coverage that counts as none."""
 HOLD = 3
@@ -43,6 +51,7 @@ class Detector:
         grace: share of the training in which it keeps silent.
         hold: moments in a row that make a finding; the statistic is the median of as many.
         label: the statistic in a few words or as a formula of signals.
+        grown: whether it keeps silent while a level of growing networks settles.
     """
 
     kind: str
@@ -51,6 +60,17 @@ class Detector:
     grace: float = GRACE
     hold: int = HOLD
     label: str = ""
+    grown: bool = False
+
+    @property
+    def of_samples(self) -> bool:
+        """Whether it looks at signals of samples, which every sampler has of its own."""
+        return any(name.startswith(PREFIX) for name in self.evidence)
+
+    def awake(self, course: Course) -> NDArray[np.bool_]:
+        """At which moments it speaks, `(m,)`."""
+        beyond = course.share >= self.grace
+        return beyond & ~settling(course) if self.grown else beyond
 
     def settled(self, course: Course) -> Column:
         """The statistic as it is held against the threshold, `(m,)`."""
@@ -72,6 +92,22 @@ class Threshold:
     def confidence(self, value: float) -> float:
         """In [0, 1]; ½ at the threshold."""
         return float(1 / (1 + np.exp(-np.clip((value - self.at) / self.scale, -50, 50))))
+
+
+def settling(course: Course) -> NDArray[np.bool_]:
+    """Whether a level of the networks is coming in, or came in no longer ago than it took, `(m,)`.
+
+    A new level brings weights that have learned nothing, and the average of the generator knows less of it still: till
+    both have settled, what changes and is lost is growth's. That it takes as many samples once more is how the levels
+    are trained (Karras 2018, appendix A).
+    """
+    growth = course[GROWTH]
+    coming = np.concatenate([[False], np.diff(growth) > 0]) if len(course) else np.zeros(0, dtype=bool)
+    silent = coming.copy()
+    for first, end in stretches(coming, 1):
+        taken = course.samples_seen[end - 1] - course.samples_seen[first - 1]
+        silent[first:] |= course.samples_seen[first:] <= course.samples_seen[end - 1] + taken
+    return silent
 
 
 def collapse(course: Course) -> Column:
@@ -157,6 +193,29 @@ def relapse(course: Course) -> Column:
     return np.asarray(far(course) - nearest, dtype=np.float64)
 
 
+def unsteady(course: Course) -> Column:
+    """How much the generator's steps leap, in orders of magnitude, from look to look.
+
+    An optimizer that normalises gradients makes steps as long as its rate has it, while what it follows changes slowly.
+    Steps that leap say that the critic's slope does: the generator is sent now here, now there.
+    """
+    step = np.log10(np.maximum(course[f"{UPDATE}G"], 1e-30)) - np.log10(np.maximum(course["learning_rate/G"], 1e-30))
+    return np.array([off_line(step[max(0, end - STRETCH) : end]) for end in range(1, len(step) + 1)])
+
+
+def off_line(values: Column) -> float:
+    """Standard deviation of values from the straight line through them; NaN where too few are known.
+
+    >>> round(off_line(np.array([0.0, 1.0, 2.0, 3.0])), 6), round(off_line(np.array([0.0, 1.0, 0.0, 1.0])), 2)
+    (0.0, 0.45)
+    """
+    places = np.flatnonzero(np.isfinite(values))
+    if len(places) < ENOUGH:
+        return float("nan")
+    known = values[places]
+    return float(np.std(known - np.polyval(np.polyfit(places, known, 1), places)))
+
+
 def memorising(course: Course) -> Column:
     """Samples are copies of training samples."""
     return course.signal("memorised")
@@ -180,13 +239,18 @@ DETECTORS: Mapping[str, Detector] = {
         "collapse", uniform, ("signal/narrowest", "signal/narrowest_class"), label="1 − diversity within a class"
     ),
     "partial": Detector(
-        "partial", partial, ("signal/precision", "signal/coverage"), label="(precision − coverage) × (1 − growth)"
+        "partial",
+        partial,
+        ("signal/precision", "signal/coverage"),
+        label="(precision − coverage) × (1 − growth)",
+        grown=True,
     ),
     "rarest": Detector(
         "partial",
         rarest,
         ("signal/rarest", "signal/rarest_class", "signal/precision"),
         label="(1 − rarest) × precision",
+        grown=True,
     ),
     "strong": Detector(
         "strong", strong, ("signal/auc", "signal/distance"), label="(2 auc − 1) × √distance × (1 − progress)"
@@ -203,9 +267,18 @@ DETECTORS: Mapping[str, Detector] = {
         label="log10 of a gradient's norm over its earlier median",
     ),
     "oscillating": Detector(
-        "oscillating", oscillating, ("signal/drift", "signal/coverage"), label="drift × (1 − coverage)"
+        "oscillating", oscillating, ("signal/drift", "signal/coverage"), label="drift × (1 − coverage)", grown=True
     ),
-    "relapse": Detector("oscillating", relapse, ("signal/distance",), label="√distance over its smallest so far"),
+    "relapse": Detector(
+        "oscillating", relapse, ("signal/distance",), label="√distance over its smallest so far", grown=True
+    ),
+    "unsteady": Detector(
+        "oscillating",
+        unsteady,
+        ("update/G", "learning_rate/G"),
+        label="log10 by which G’s steps leave their course",
+        grown=True,
+    ),
     "stagnation": Detector(
         "stagnation", stagnation, ("update/G", "update/D"), grace=0, label="log10 of learning rate over step"
     ),
@@ -238,13 +311,26 @@ def thresholds() -> Mapping[str, Threshold]:
 def find(course: Course, detectors: Mapping[str, Detector] = DETECTORS) -> list[Finding]:
     """All findings in a course, the earliest first."""
     found = [finding for name in detectors for finding in seen_by(name, detectors[name], course)]
+    for sampler in course.others:
+        there = course.of(sampler)
+        looking = {name: one for name, one in detectors.items() if one.of_samples}
+        found += [of(sampler, finding) for name, one in looking.items() for finding in seen_by(name, one, there)]
     return sorted(found, key=lambda finding: (finding.began or 0, -finding.confidence))
+
+
+def of(sampler: str, finding: Finding) -> Finding:
+    """A finding in another sampler's signals, the evidence by their names in the log."""
+    own = {
+        f"{PREFIX}{sampler}/{name.removeprefix(PREFIX)}" if name.startswith(PREFIX) else name: value
+        for name, value in finding.evidence.items()
+    }
+    return replace(finding, evidence=own, sampler=sampler)
 
 
 def seen_by(name: str, detector: Detector, course: Course) -> list[Finding]:
     """What one detector sees: a finding for each stretch in which its statistic is beyond its threshold."""
     threshold, values = thresholds()[name], detector.settled(course)
-    beyond = (values > threshold.at) & (course.share >= detector.grace)
+    beyond = (values > threshold.at) & detector.awake(course)
     return [finding_of(name, detector, course, values, *stretch) for stretch in stretches(beyond, detector.hold)]
 
 

@@ -16,7 +16,7 @@ from zerosum.diagnosis.beforehand import of_data
 from zerosum.diagnosis.course import Course, course_of
 from zerosum.diagnosis.detectors import GRACE, HOLD, find, present
 from zerosum.diagnosis.findings import CATALOGUE, Finding
-from zerosum.diagnosis.health import kind_of, latest_of
+from zerosum.diagnosis.health import kind_of
 from zerosum.diagnosis.memory import memory_of
 from zerosum.diagnosis.probe import probe
 from zerosum.diagnosis.treatment import Act, Treatment
@@ -34,15 +34,18 @@ SAMPLES_APART = 7_500
 """… and in small ones as up to 200 samples."""
 
 
-def cadence(length_samples: int, batch_size: int, report_every_samples: int, wanted: int | None = None) -> int:
+def cadence(
+    length_samples: int, batch_size: int, report_every_samples: int, wanted: int | None = None, samplers: int = 1
+) -> int:
     """Samples between two probes: a multiple of those between two lines of the log, beside which signals stand.
 
-    As many as are `wanted`, or else a fiftieth of the length, and what keeps looking cheap at least.
+    As many as are `wanted`, or else a fiftieth of the length, and at least what keeps looking at the samplers cheap.
 
     >>> cadence(length_samples=1_000_000, batch_size=64, report_every_samples=5_000)
     20000
     """
-    least = max(length_samples / MOMENTS, ROUNDS * batch_size, SAMPLES_APART) if wanted is None else wanted
+    cheap = max(ROUNDS * batch_size, SAMPLES_APART) * samplers
+    least = max(length_samples / MOMENTS, cheap) if wanted is None else wanted
     return math.ceil(least / report_every_samples) * report_every_samples
 
 
@@ -76,7 +79,7 @@ class Doctor:
         self.run, self.first, self.tell, self.show = run, first, tell, show
         self.log, self.treatment, self.spread = Follower(run / "log.jsonl"), treatment, spread
         self._every_samples, self.batch_size = every_samples, batch_size
-        self.told: set[tuple[str, int | None]] = set()
+        self.told: set[tuple[str, int | None, str]] = set()
         self.memory = cache(memory_of)
 
     @property
@@ -99,7 +102,7 @@ class Doctor:
             [*log, {**state.values, "samples_seen": state.samples_seen, **signals}], state.length_samples
         )
         found = [*of_data(self.run, state.data), *present(find(course))]
-        self.show(in_words(found) or (CATALOGUE[kind_of(latest_of(course))].name if looked_enough(course) else ""))
+        self.show(in_words(found) or (CATALOGUE[kind_of(course)].name if looked_enough(course) else ""))
         self.speak(found)
         act = Act() if self.treatment is None else self.treatment(state, course, found, log)
         for note in act.notes:
@@ -114,7 +117,7 @@ class Doctor:
     def speak(self, found: Sequence[Finding]) -> None:
         """Say what is new."""
         for finding in found:
-            key = (finding.kind, finding.began)
+            key = (finding.kind, finding.began, finding.sampler)
             if finding.serious and key not in self.told:
                 self.told.add(key)
                 self.tell(announced(finding))

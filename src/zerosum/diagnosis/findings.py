@@ -66,6 +66,7 @@ class Finding:
     confidence: float = 1.0
     detector: str = ""
     worst: int | None = None
+    sampler: str = ""
 
     @property
     def about(self) -> Kind:
@@ -85,7 +86,7 @@ class Finding:
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "Finding":
         """A finding from its `document`."""
-        own = ("evidence", "detail", "began", "ended", "confidence", "detector", "worst")
+        own = ("evidence", "detail", "began", "ended", "confidence", "detector", "worst", "sampler")
         return cls(kind=document["finding"], **{name: document[name] for name in own if name in document})
 
     def document(self) -> dict[str, Any]:
@@ -99,6 +100,7 @@ class Finding:
             "ended": self.ended,
             "worst": self.worst,
             "detector": self.detector,
+            **({"sampler": self.sampler} if self.sampler else {}),
             "confidence": round(self.confidence, 3),
             "evidence": {name: float(f"{value:.4g}") for name, value in self.evidence.items()},
             "detail": self.detail,
@@ -138,7 +140,7 @@ CATALOGUE: Mapping[str, Kind] = {
         "serious",
         "The samples are nearly all the same, however varied the latents are.",
         ("the generator followed the critic to one point", "learning rates too large", "a critic without memory"),
-        (SLOWER, PENALTY, ("samples judged in groups (packing)", "Lin 2018, arXiv 1712.04086"), RELATIVISTIC),
+        (SLOWER, PENALTY, ("samples judged in groups (packing): --pac 2", "Lin 2018, arXiv 1712.04086"), RELATIVISTIC),
     ),
     "partial": kind(
         "partial mode collapse",

@@ -10,7 +10,7 @@ What chance does with n and m samples of one distribution: the AUC is ½ with th
 its deviation is √2 (n + m) / (n m) at most.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ def nothing_wrong(course: Course, over: Sequence[Finding], n: int = SAMPLES) -> 
     began = max((finding.ended or 0 for finding in over), default=course.samples_seen[course.share >= GRACE][0])
     latest = latest_of(course)
     return Finding(
-        kind=kind_of(latest, n),
+        kind=kind_of(course, n),
         evidence={f"{PREFIX}{name}": value for name, value in latest.items() if np.isfinite(value)},
         began=int(began),
         confidence=1 - alarm(course, course.samples_seen >= began),
@@ -50,9 +50,10 @@ def latest_of(course: Course) -> dict[str, float]:
     return {name: float(settled(course.signal(name))[-1]) for name in SHOWN}
 
 
-def kind_of(latest: Mapping[str, float], n: int = SAMPLES) -> str:
-    """What is said where nothing serious was found."""
-    near = near_equilibrium(latest["auc"], latest["distance"], latest["drift"], n)
+def kind_of(course: Course, n: int = SAMPLES) -> str:
+    """What is said where nothing serious was found; "healthy" where all samplers are near an equilibrium."""
+    every = [latest_of(course.of(sampler)) for sampler in ("", *course.others)]
+    near = all(near_equilibrium(latest["auc"], latest["distance"], latest["drift"], n) for latest in every)
     return "healthy" if near else "nothing serious"
 
 
@@ -70,11 +71,12 @@ def near_equilibrium(auc: float, distance: float, drift: float, n: int) -> bool:
 def alarm(course: Course, since: NDArray[np.bool_]) -> float:
     """The largest confidence that any detector of something serious had at its worst moment."""
     serious = {name: one for name, one in DETECTORS.items() if CATALOGUE[one.kind].severity == "serious"}
-    return max(worst(name, one, course, since) for name, one in serious.items())
+    courses = [course.of(sampler) for sampler in ("", *course.others)]
+    return max(worst(name, one, seen, since) for name, one in serious.items() for seen in courses)
 
 
 def worst(name: str, detector: Detector, course: Course, since: NDArray[np.bool_]) -> float:
     """The largest confidence of a detector at the moments `since`; 0 where nothing is known."""
-    values = detector.settled(course)[since & (course.share >= detector.grace)]
+    values = detector.settled(course)[since & detector.awake(course)]
     known = values[np.isfinite(values)]
     return thresholds()[name].confidence(float(known.max())) if len(known) else 0.0

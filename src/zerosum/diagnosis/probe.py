@@ -21,7 +21,11 @@ before it), but nothing in them moves.
 | `repeats` | share of generated samples that another one repeats: nearer than any two real ones are, but one in 100 |
 | `rarest` | of the classes, share of samples nearest to the rarest (`rarest_class`), over its share of real ones |
 | `narrowest` | where classes are asked for, `diversity` within the class that varies least (`narrowest_class`) |
+| `off_slope_…` | how far the critic's slope is from what a penalty wants; see `zerosum.diagnosis.slopes` |
 | `share/…` | of a player's terms, the share of its gradient that each has; see `zerosum.diagnosis.shares` |
+
+Of a game that makes samples in several ways (translation, in both directions) each is looked at; signals of the first
+have these names, those of another the name of its sampler before them: `B2A/auc`.
 
 Distances are taken in `plain_features`: coarse, but the same for every training.
 """
@@ -38,6 +42,7 @@ from zerosum.data.core import Batch, Source
 from zerosum.diagnosis.features import plain_features
 from zerosum.diagnosis.memory import Memory
 from zerosum.diagnosis.shares import shares
+from zerosum.diagnosis.slopes import off_slopes
 from zerosum.draw import Draw
 from zerosum.games import Game, Sampler
 from zerosum.spaces import Images, Space
@@ -79,19 +84,23 @@ class Seen:
 
 def probe(state: State, n: int = SAMPLES, memory: Memory | None = None) -> dict[str, float]:
     """Signals of a moment, from `n` samples of each kind; names begin with `signal/`."""
-    sampler = next(iter(state.game.samplers.values()))
     networks = state.game.networks
+    found: dict[str, Tensor] = {}
     with undisturbed(networks.values()), undisturbed(state.averaged.values()), torch.no_grad():
-        with state.autocast():
-            seen = look(state, sampler, n)
-        samples = of_samples(state.data.space, seen, memory, asked=sampler.given == "label")
-        found = of_scores(seen) | samples | of_units(seen) | shares(state)
+        for number, (name, sampler) in enumerate(state.game.samplers.items()):
+            with state.autocast():
+                seen = look(state, sampler, n)
+            samples = of_samples(state.data.space, seen, memory, asked=sampler.given == "label")
+            own = of_scores(seen) | samples | of_units(seen)
+            found |= {f"{name}/{signal}" if number else signal: value for signal, value in own.items()}
+        found |= shares(state)
     values = torch.stack([value.float() for value in found.values()]).tolist()  # waits for the device, once
-    return {f"{PREFIX}{name}": value for name, value in zip(found, values, strict=True)}
+    told = dict(zip(found, values, strict=True)) | off_slopes(state.values, state.game.phases)
+    return {f"{PREFIX}{name}": value for name, value in told.items()}
 
 
 def look(state: State, sampler: Sampler, n: int) -> Seen:
-    """Samples, real and made."""
+    """Samples, made and real of the kind that is to be made."""
     draw, networks = state.draw.sub("probe"), state.game.networks
     train, held_out = (
         known(state.game, take(source, n, draw.sub(key)))
@@ -101,12 +110,25 @@ def look(state: State, sampler: Sampler, n: int) -> Seen:
         fake = sampler.make(networks, train, draw.sub("latents")).float()
         scores = {}
         if sampler.score is not None:
-            pairs = {"real": (train.real, train), "fake": (fake, train), "held_out": (held_out.real, held_out)}
+            reals = {"real": train, "held_out": held_out}
+            pairs = {name: (wanted(sampler, batch).real, batch) for name, batch in reals.items()}
+            pairs["fake"] = (fake, train)
             scores = {name: rows(sampler.score(networks, *pair)) for name, pair in pairs.items()}
     averaged = None
     if state.averaged:
         averaged = sampler.make({**networks, **state.averaged}, train, draw.sub("latents")).float()
+    train, held_out = (wanted(sampler, batch) for batch in (train, held_out))
     return Seen(train, held_out, fake, averaged, scores, list(activity.values()))
+
+
+def wanted(sampler: Sampler, batch: Batch) -> Batch:
+    """The real samples that a sampler's are to be like: what is made of `real` is to be like `condition`.
+
+    Labels are those of `condition`, where there is one.
+    """
+    if batch.condition is None:
+        return batch
+    return replace(batch, real=batch.condition) if sampler.given == "real" else replace(batch, label=None)
 
 
 def take(source: Source, n: int, draw: Draw) -> Batch:

@@ -13,6 +13,7 @@ import numpy as np
 from zerosum.diagnosis.course import Course
 from zerosum.diagnosis.detectors import UPDATE
 from zerosum.games import Controls
+from zerosum.games.pair import PRECISE
 
 LR_SCALE = "/lr_scale"
 REPEATS = "/repeats"
@@ -102,6 +103,12 @@ def shorter_gradients(course: Course, controls: Controls) -> dict[str, float]:
     return found
 
 
+def precise_penalties(course: Course, controls: Controls) -> dict[str, float]:
+    """Slopes in float32, where there are penalties with a weight and they are coarser."""
+    woken = any(controls.get(name) for name in PENALTIES)
+    return {PRECISE: 1.0} if woken and not controls.get(PRECISE, 1.0) else {}
+
+
 STEADIER = Remedy(
     "learning rates from the steps' length: each player moves by a two-hundredth of its weights at most",
     "zerosum's clinic",
@@ -116,6 +123,7 @@ SLOWER_GENERATOR = Remedy(
 )
 MORE_STEPS = Remedy("two more critic steps a round", "Arjovsky 2017, arXiv 1701.07875", more_steps)
 CLIPPED = Remedy("gradients no longer than they typically were", "Pascanu 2013, arXiv 1211.5063", shorter_gradients)
+FINER = Remedy("slopes of penalties in float32", "Micikevicius 2018, arXiv 1710.03740", precise_penalties)
 PENALISED = Remedy("four times the penalty", "Mescheder 2018, arXiv 1801.04406", times(4, *PENALTIES))
 NOISE = Remedy("noise on what the critic sees", "Sønderby 2016, arXiv 1610.04490", at_least(0.1, "instance_noise"))
 SMOOTHED = Remedy("smoothed labels", "Salimans 2016, arXiv 1606.03498", at_least(0.1, "label_smoothing"))
@@ -130,7 +138,7 @@ REMEDIES: Mapping[str, tuple[Remedy, ...]] = {
     "partial": (STEADIER, SEEKING, SLOWER),
     "strong": (STEADIER, SLOWER_CRITIC, SMOOTHED, NOISE),
     "blind": (STEADIER, SLOWER_GENERATOR, MORE_STEPS),
-    "diverging": (STEADIER, CLIPPED, PENALISED, SLOWER),
+    "diverging": (STEADIER, CLIPPED, FINER, PENALISED, SLOWER),
     "oscillating": (STEADIER, SLOWER, PENALISED, AVERAGED),
     "overfitting": (AUGMENTED, PENALISED),
 }

@@ -125,7 +125,7 @@ def overlaps(finding: Finding, began: int, ended: int | None) -> bool:
 def seen_standing(name: str, one: Standing, course: Course) -> list[Finding]:
     """A finding for each stretch in which a statistic is beyond its threshold."""
     values = one.detector.settled(course)
-    beyond = (values > one.threshold.at) & (course.share >= one.detector.grace)
+    beyond = (values > one.threshold.at) & one.detector.awake(course)
     found = []
     for first, end in stretches(beyond, one.detector.hold):
         worst = first + int(np.nanargmax(values[first:end]))

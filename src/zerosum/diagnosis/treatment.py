@@ -16,6 +16,8 @@ from zerosum.diagnosis.course import Course
 from zerosum.diagnosis.findings import CATALOGUE, Finding
 from zerosum.diagnosis.remedies import REMEDIES, Remedy
 from zerosum.games import Controls
+from zerosum.games.pair import PRECISE
+from zerosum.training.devices import is_coarse
 from zerosum.training.observers import GoBack, Request, SetControl, State, Stop
 
 ENTRY = "treatment"
@@ -64,10 +66,12 @@ class Treatment:
     Args:
         every_samples: between two looks.
         spare_samples: that a new beginning may cost beyond the length of the training; None: it cannot begin again.
+        mendable: kinds of findings for which there is something to begin again with.
     """
 
     every_samples: int
     spare_samples: int | None
+    mendable: tuple[str, ...] = MENDABLE
 
     def __call__(self, state: State, course: Course, found: Sequence[Finding], log: Sequence[Line]) -> Act:
         """What is done now, given what is found and what was done before."""
@@ -81,12 +85,14 @@ class Treatment:
         if finding is None:
             return judged
         controls = {**state.controls, **{r.name: r.value for r in judged.requests if isinstance(r, SetControl)}}
+        if not is_coarse(state.autocast):
+            controls.pop(PRECISE, None)  # is so by itself
         return judged + self.next(finding, state, course, controls, before)
 
     def next(self, finding: Finding, state: State, course: Course, controls: Controls, before: Sequence[Line]) -> Act:
         """The next thing to do about a finding, if anything is left, given the lines of what was done before."""
         acts = acts_of(before)
-        again = finding.kind in MENDABLE and self.worth_beginning(state, acts)
+        again = finding.kind in self.mendable and self.worth_beginning(state, acts)
         if len(acts) < (FIRST if again else ACTS):
             tried = {act["remedy"] for act in acts}
             for remedy in REMEDIES.get(finding.kind, ()):

@@ -7,6 +7,7 @@ depends on the loss, the penalties on the critic and what is kept by constructio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from zerosum.data.core import Batch
@@ -18,6 +19,9 @@ from zerosum.optimizers import Optimizer
 from zerosum.penalties import REAL_ONLY, Penalty, Remember
 from zerosum.priors import Prior
 from zerosum.schedules import Steps
+
+PRECISE = "float32_penalties"
+"""The control: where it is not 0, slopes are taken of a critic that works in float32, whatever the autocast."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,8 @@ class Pair:
             real, fake = tracked(real), tracked(fake)
         D = self._looking_at(batch, real, fake)
         adversarial = self.loss.critic(D(real), D(fake)).mean()
-        values = {term.name: _penalty(term, D, real, fake, draw) * controls[term.name] for term in terms}
+        penalised = self._penalised(batch, D, real, fake, controls)
+        values = {term.name: _penalty(term, *penalised, draw) * controls[term.name] for term in terms}
         sight.scores_real = D(real)
         values |= self.tricks.added("D", sight, controls)
         watch = {"d_real": self._belief(D(real)), "d_fake": self._belief(D(fake)), "value": -adversarial}
@@ -84,7 +89,8 @@ class Pair:
             sight = self._sight(batch, draw, controls)
             weight = term.every * controls[term.name]
             fake = sight.real if term.penalty in REAL_ONLY else sight.fake  # nothing is made that nobody looks at
-            return Result({term.name: weight * _penalty(term, self._looking_at(batch), sight.real, fake, draw)})
+            penalised = self._penalised(batch, self._looking_at(batch), sight.real, fake, controls)
+            return Result({term.name: weight * _penalty(term, *penalised, draw)})
 
         return loss
 
@@ -160,6 +166,21 @@ class Pair:
             D.look(*samples)
         return D
 
+    def _penalised(
+        self, batch: Batch, D: Remember, real: Tensor, fake: Tensor, controls: Controls
+    ) -> tuple[Remember, Tensor, Tensor]:
+        """The critic and the samples that penalties look at: those of the scores, or both in float32."""
+        if not controls.get(PRECISE, 0.0):
+            return D, real, fake
+
+        def precisely(samples: Tensor) -> Tensor:
+            with torch.autocast(samples.device.type, enabled=False):
+                scores: Tensor = self.critic(samples, *self._given(batch, len(samples) // len(batch)))
+            return scores
+
+        real, fake = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in (real, fake))
+        return Remember(precisely), real, fake
+
     def _belief(self, scores: Tensor) -> Tensor:
         return scores.float().sigmoid() if self.loss.probability else scores
 
@@ -221,6 +242,8 @@ def pair(
             Phase("G", ("G",), played.generator_loss),
         ),
         samplers={"samples": played.sampler()},
-        controls={term.name: term.weight for term in penalties} | dict(tricks.controls),
+        controls={term.name: term.weight for term in penalties}
+        | ({PRECISE: 0.0} if penalties else {})
+        | dict(tricks.controls),
         state=nn.ModuleDict(dict(tricks.state)),
     )

@@ -2,6 +2,16 @@
 
 from zerosum.penalties.constraints import clip_weights, spectral_norm
 from zerosum.penalties.drift import drift
-from zerosum.penalties.gradient import PENALTIES, REAL_ONLY, Penalty, PenaltyName, Remember
+from zerosum.penalties.gradient import PENALTIES, REAL_ONLY, TARGETS, Penalty, PenaltyName, Remember
 
-__all__ = ["PENALTIES", "REAL_ONLY", "Penalty", "PenaltyName", "Remember", "clip_weights", "drift", "spectral_norm"]
+__all__ = [
+    "PENALTIES",
+    "REAL_ONLY",
+    "TARGETS",
+    "Penalty",
+    "PenaltyName",
+    "Remember",
+    "clip_weights",
+    "drift",
+    "spectral_norm",
+]

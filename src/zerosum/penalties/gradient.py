@@ -67,6 +67,10 @@ REAL_ONLY: tuple[Penalty, ...] = (r1, dragan)
 """Those that look at real samples alone, whatever `fake` is."""
 
 
+TARGETS: dict[Penalty, float] = {gradient_penalty: 1.0, r1: 0.0, r2: 0.0, dragan: 1.0}
+"""The length of the gradient that each wants; its value is the square of what is missing."""
+
+
 class Remember:
     """A critic that looks at a tensor once: asked again about the same tensor, it gives the scores it already has.
 

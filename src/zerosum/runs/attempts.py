@@ -43,7 +43,7 @@ class Change:
     setup: Setup
 
 
-def next_change(setup: Setup, game: Game, tried: tuple[str, ...], *, switch: bool) -> Change | None:
+def next_change(setup: Setup, game: Game, tried: tuple[str, ...], *, switch: bool, because: str = "") -> Change | None:
     """What is changed at a new beginning, the nearest to what the user asked for first; None: nothing is left.
 
     Args:
@@ -51,11 +51,13 @@ def next_change(setup: Setup, game: Game, tried: tuple[str, ...], *, switch: boo
         game: that it played.
         tried: names of the changes that were made before.
         switch: whether another recipe, and so another loss, may take its place.
+        because: kind of the finding; packs of samples are shown to the critic only where variety is missing.
     """
     ways: dict[str, Callable[[], Change | None]] = {
         OWN_NUMBERS: lambda: None if tried else own_numbers(setup),  # later it would undo what was changed
         OTHER_RECIPE: lambda: other_recipe(setup, game) if switch else None,
         STEADIED: lambda: steadied(setup),
+        PACKED: lambda: packed(setup, game) if because in OF_VARIETY else None,
     }
     changes = (way() for name, way in ways.items() if name not in tried)
     return next((change for change in changes if change is not None), None)
@@ -64,6 +66,11 @@ def next_change(setup: Setup, game: Game, tried: tuple[str, ...], *, switch: boo
 OWN_NUMBERS = "the recipe's own numbers"
 OTHER_RECIPE = "another recipe"
 STEADIED = "R1 and R2"
+PACKED = "packing"
+OF_VARIETY = ("collapse", "partial")
+"""Kinds of findings that packing is against."""
+PACK = 2
+"""Samples that the critic is shown as one; two do most of what packing can (Lin 2018, section 4)."""
 STEADY = "r3gan"
 """The recipe whose networks, rates and penalties steady the loss of another."""
 OF_STEADY = ("batch_size", "lr", "betas", "lr_decay", "decay_begin")
@@ -118,6 +125,18 @@ def steadied(setup: Setup) -> Change | None:
     return Change(STEADIED, words, with_given(setup, setup.name, kept | given))
 
 
+def packed(setup: Setup, game: Game) -> Change | None:
+    """The same with a critic that is shown two samples as one, and so sees when they are too alike (Lin 2018)."""
+    usual = options(setup.recipe, setup.data.space.kind)
+    if "pac" not in usual or next(iter(game.samplers.values())).given != "number" or "critic" in setup.given:
+        return None
+    batch_size = setup.given.get("batch_size", usual["batch_size"].default)
+    if batch_size % PACK or setup.given.get("pac", usual["pac"].default) != 1:
+        return None
+    words = f"{setup.name} with a critic that is shown {PACK} samples as one"
+    return Change(PACKED, words, with_given(setup, setup.name, {**setup.given, "pac": PACK}))
+
+
 def with_given(setup: Setup, name: str, given: Mapping[str, Any]) -> Setup:
     """The same data, seed and devices, with a recipe that files can describe."""
     of_data = not isinstance(setup.source, str | Path)
@@ -129,7 +148,7 @@ def with_given(setup: Setup, name: str, given: Mapping[str, Any]) -> Setup:
 
 @dataclass(frozen=True)
 class Back:
-    """Go back to the newest checkpoint, and on from there with controls multiplied."""
+    """Go back to the newest checkpoint, and on from there with controls multiplied, and slopes of penalties finer."""
 
     factors: Mapping[str, float]
 
@@ -147,13 +166,15 @@ BACK = 2
 CALMER = {"D/lr_scale": 0.5, "G/lr_scale": 0.5}
 
 
-def next_step(run: Path, failure: NotFinite | None, change: Change | None, most: float) -> Back | Again | None:
+def next_step(
+    run: Path, failure: NotFinite | None, change: Callable[[str], Change | None], most: float
+) -> Back | Again | None:
     """What the doctor has done with a training that stopped; what is decided here is put on record in its log.
 
     Args:
         run: the directory.
         failure: what stopped it; None: something else, or the doctor.
-        change: with which it could begin again.
+        change: with which it could begin again, because of a kind of finding.
         most: samples seen beyond which that is not worth while.
     """
     acts = [line for line in read_lines(run / "log.jsonl") if ENTRY in line]
@@ -163,10 +184,10 @@ def next_step(run: Path, failure: NotFinite | None, change: Change | None, most:
             record(run, int(found[-1]), entry(f"not finite: back to {int(found[-1]):,} samples, calmer", act="back"))
             return Back(CALMER)
         seen = max((int(line["samples_seen"]) for line in read_lines(run / "log.jsonl")), default=0)
-        if change is None or seen + given_up(acts_of(acts)) > most:
+        if change("nan") is None or seen + given_up(acts_of(acts)) > most:
             return None
         acts.append(record(run, seen, again_because("nan", "not finite: begins again with something changed")))
-    if change is None or not acts or acts[-1][ENTRY]["act"] != "begin again":
+    if not acts or acts[-1][ENTRY]["act"] != "begin again" or change(acts[-1][ENTRY]["because"]) is None:
         return None
     return Again(acts[-1][ENTRY]["because"], int(acts[-1]["samples_seen"]) + given_up(acts_of(acts)))
 

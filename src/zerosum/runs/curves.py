@@ -13,6 +13,8 @@ from zerosum.diagnosis.detectors import UPDATE
 from zerosum.diagnosis.doctor import PREFIX as FINDING
 from zerosum.diagnosis.probe import PREFIX as SIGNAL
 from zerosum.diagnosis.shares import PREFIX as SHARE
+from zerosum.diagnosis.slopes import PREFIX as SLOPE
+from zerosum.diagnosis.slopes import WANTED
 from zerosum.metrics.observer import PREFIX, SECONDS
 from zerosum.runs.directory import Line
 
@@ -42,6 +44,7 @@ NOTES = {
     13: "Over the typical distance of two real samples: to the real ones, and of the live generator to its average.",
     14: "Shares that should stay low.",
     15: "",
+    16: "Root mean square of what the length of its gradient differs by from what each penalty wants.",
 }
 PROBED = {
     **dict.fromkeys(
@@ -122,6 +125,13 @@ def placed(key: str) -> tuple[int, str, str]:
         if name.startswith(SHARE):
             _, player, term = name.split("/", 2)
             return 9, f"Gradient of {player} by term", term.replace("_", " ")
+        if name.startswith(SLOPE):
+            term = name.removeprefix(SLOPE)
+            return 16, "Slope of the critic, off its target", f"{term.replace('_', ' ')} (target {WANTED[term]:g})"
+        sampler, _, name = name.rpartition("/")
+        if sampler:
+            place, title = PROBED.get(name, (15, name.replace("_", " ")))
+            return place, f"{title}, {sampler}", name.replace("_", " ")
         return *PROBED.get(name, (15, name.replace("_", " "))), name.replace("_", " ")
     if key.startswith(UPDATE):
         return 7, "Updates", key.removeprefix(UPDATE)

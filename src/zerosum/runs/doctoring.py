@@ -49,7 +49,13 @@ class Doctoring:
         """The same with the time between two looks; what was settled before holds, whatever length the plan has now."""
         if self.doctor == "off" or self.every_samples is not None or not plan.game.samplers:
             return self
-        every = cadence(plan.length_samples, plan.batch_size, plan.report_every_samples, self.doctor_every_samples)
+        every = cadence(
+            plan.length_samples,
+            plan.batch_size,
+            plan.report_every_samples,
+            self.doctor_every_samples,
+            samplers=len(plan.game.samplers),
+        )
         spare = int(SPARE * plan.length_samples) if self.treats and self.spare_samples is None else self.spare_samples
         return replace(self, every_samples=every, spare_samples=spare)
 
@@ -64,10 +70,10 @@ class Doctoring:
         said = {name: value for name, value in asdict(self).items() if value != usual[name]}
         return {"doctor": self.doctor, "every_samples": self.every_samples, **said}
 
-    def observers(self, run: Path, *, can_begin_again: bool, **how: Any) -> list[Doctor]:
-        """The doctor, where one looks; `how` as for `Doctor`."""
+    def observers(self, run: Path, *, mendable: tuple[str, ...], **how: Any) -> list[Doctor]:
+        """The doctor, where one looks; kinds of findings for which it can begin again; `how` as for `Doctor`."""
         if self.doctor == "off" or self.every_samples is None:
             return []
-        spare = self.spare_samples if can_begin_again else None
-        treatment = Treatment(every_samples=self.every_samples, spare_samples=spare) if self.treats else None
-        return [Doctor(run, every_samples=self.every_samples, treatment=treatment, **how)]
+        spare = self.spare_samples if mendable else None
+        treatment = Treatment(every_samples=self.every_samples, spare_samples=spare, mendable=mendable)
+        return [Doctor(run, every_samples=self.every_samples, treatment=treatment if self.treats else None, **how)]

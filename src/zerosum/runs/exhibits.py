@@ -4,7 +4,7 @@ Plots are drawn here, as coordinates on a canvas of `WIDTH` by `HEIGHT`, so that
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -90,12 +90,20 @@ def plots(
     findings: Iterable[Finding], course: Course, until: int, detectors: Mapping[str, Detector] = DETECTORS
 ) -> list[Plot]:
     """A plot for all that a detector saw, or, of findings without one, for their evidence; none of what has neither."""
-    groups: dict[str, list[Finding]] = {}
+    groups: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
         if finding.began is not None:
-            groups.setdefault(finding.detector, []).append(finding)
-    drawn = [plot(course, until, detectors.get(seen_by), group) for seen_by, group in groups.items()]
+            groups.setdefault((finding.detector, finding.sampler), []).append(finding)
+    drawn = [
+        plot(course.of(sampler), until, titled(detectors.get(seen_by), sampler), group)
+        for (seen_by, sampler), group in groups.items()
+    ]
     return [one for one in drawn if one is not None]
+
+
+def titled(detector: Detector | None, sampler: str) -> Detector | None:
+    """A detector with the sampler among its words that it looked at, where that is not the first."""
+    return replace(detector, label=f"{detector.label}, {sampler}") if detector and sampler else detector
 
 
 def plot(course: Course, until: int, detector: Detector | None, findings: Sequence[Finding]) -> Plot | None:

@@ -92,7 +92,7 @@ def both(one: Finding | None, other: Finding) -> Finding:
 
 def with_class(finding: Finding, classes: Sequence[str]) -> Finding:
     """The finding with the class in words that it is about, where it is about one."""
-    number = finding.evidence.get(f"{PREFIX}rarest_class")
+    number = next((value for name, value in finding.evidence.items() if name.endswith("rarest_class")), None)
     if number is None or finding.detector != "rarest" or not int(number) < len(classes):
         return finding
     return replace(finding, detail=f"class {classes[int(number)]!r} is hardly made")

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ from lightning_fabric import Fabric
 
 from zerosum.diagnosis.beforehand import carry_over, cheap, keep, kept, of_data
 from zerosum.diagnosis.doctor import Doctor, announced
-from zerosum.diagnosis.treatment import WORTH, length_again
+from zerosum.diagnosis.treatment import MENDABLE, WORTH, length_again
 from zerosum.errors import NotFinite, TrainingFailed, UserError
+from zerosum.games.pair import PRECISE
 from zerosum.metrics.observer import Evaluating
 from zerosum.processes import is_first_process
 from zerosum.runs.attempts import Again, Back, Change, changes_made, next_change, next_step, record, set_aside
@@ -22,7 +24,7 @@ from zerosum.runs.judging import DataJudge, Wishes, without_variation
 from zerosum.runs.judging import settle as settle_evaluation
 from zerosum.runs.report import write_report
 from zerosum.runs.setup import Setup, revised, write_plan
-from zerosum.training.devices import make_fabric, refuse_uneven, threads
+from zerosum.training.devices import is_coarse, make_fabric, refuse_uneven, threads
 from zerosum.training.engine import Engine
 from zerosum.training.observers import Observer
 from zerosum.training.plan import Plan
@@ -119,21 +121,25 @@ class Training:
         if not self.doctoring.treats:
             return None
         most = (1 - WORTH) * self.plan.length_samples + (self.doctoring.spare_samples or 0)
-        step = next_step(run, failure, self._change(run), most) if self.fabric.is_global_zero else None
+        step = next_step(run, failure, partial(self._change, run), most) if self.fabric.is_global_zero else None
         match self.fabric.broadcast(step):
             case Back(controls):
                 return self._back(run, controls)
             case Again(because, spent):
-                change = self._change(run)
+                change = self._change(run, because)
                 assert change is not None
                 self.fabric.barrier()
                 return self._again(run, change, because, spent)
         return None
 
-    def _change(self, run: Path) -> Change | None:
-        """What would be changed at a new beginning."""
+    def _change(self, run: Path, because: str) -> Change | None:
+        """What would be changed at a new beginning because of a kind of finding."""
         made, switch = changes_made(read_plan(run)), self.doctoring.doctor_switch
-        return next_change(self.setup, self.plan.game, made, switch=switch)
+        return next_change(self.setup, self.plan.game, made, switch=switch, because=because)
+
+    def _mendable(self, run: Path) -> tuple[str, ...]:
+        """Kinds of findings for which a new beginning is left."""
+        return tuple(kind for kind in MENDABLE if self._change(run, kind) is not None) if self.doctoring.treats else ()
 
     def _back(self, run: Path, controls: Mapping[str, float]) -> "Training":
         """Go on from the newest whole checkpoint with learning rates of which `controls` are the factors."""
@@ -142,6 +148,8 @@ class Training:
         engine.resume()
         for name, factor in controls.items():
             engine.position.controls[name] *= factor
+        if PRECISE in engine.position.controls and is_coarse(self.fabric.autocast):
+            engine.position.controls[PRECISE] = 1.0
         engine.save()
         return self._play(run, engine, listener)
 
@@ -259,7 +267,7 @@ class Training:
 
         found = self.doctoring.observers(
             run,
-            can_begin_again=self.doctoring.treats and self._change(run) is not None,
+            mendable=self._mendable(run),
             batch_size=self.plan.batch_size,
             first=self.fabric.is_global_zero,
             tell=listener.message,
@@ -271,7 +279,7 @@ class Training:
 
 def spared(doctor: Doctor, run: Path) -> Doctor:
     """A doctor who does not say again what was said of the data when the training began."""
-    doctor.told |= {(finding.kind, finding.began) for finding in kept(run)}
+    doctor.told |= {(finding.kind, finding.began, finding.sampler) for finding in kept(run)}
     return doctor
 
 

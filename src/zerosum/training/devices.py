@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal, get_args
 
 import torch
@@ -47,6 +47,12 @@ def resolve_precision(name: str, device: str, kind: str) -> str:
         "cuda": device == "cuda" and torch.cuda.is_bf16_supported(),
     }
     return "bfloat16" if kind == "images" and fast.get(device, False) else "float32"
+
+
+def is_coarse(autocast: Callable[[], contextlib.AbstractContextManager[None]]) -> bool:
+    """Whether networks work in fewer bits than float32 has in such a context."""
+    with autocast():
+        return any(torch.is_autocast_enabled(kind) for kind in ("cpu", "cuda", "mps"))
 
 
 def resolve_compile(name: str, *, own: bool) -> str:
