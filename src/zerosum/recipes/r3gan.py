@@ -22,7 +22,7 @@ POINTS = {
     "decay_begin": 0.0,
     "batch_size": 256,
     "length_samples": 9_216_000,
-    "gamma": 1.6e-3,
+    "gamma": 4e-3,
     "burn_in": 0.8,
 }
 FIRST = 0.8
