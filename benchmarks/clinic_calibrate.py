@@ -47,7 +47,9 @@ SEEN = """What was changed after held-out trainings had been seen, and so is not
 - `unsteady`: looked for after trainings with a fast critic had been missed in both halves, chosen (its player, and over
   how many looks) by the half that sets thresholds alone.
 
-No threshold was set by a held-out training. Treated trainings, below, were played before these changes."""
+The courses of the held-out trainings that these are about had been looked at. No threshold was computed from them, but
+that of `starved`, and how long a level settles, were taken from elsewhere knowing them. Treated trainings, below, were
+played before these changes."""
 NEARER = 0.5
 """Half-way, whatever comes of it."""
 NEAR = 0.1
