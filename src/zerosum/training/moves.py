@@ -104,6 +104,8 @@ class EngineMove:
     def gradients(self) -> None:
         """Compute the movers' gradients, averaged over processes."""
         self.thaw()
+        for parameter in self.parameters:
+            parameter.grad = None  # so that the new ones can be where the old ones were
         while (computed := self._attempt()) is None:
             pass
         self.receive(computed)
