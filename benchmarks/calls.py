@@ -6,8 +6,8 @@ python benchmarks/calls.py --check     # end with 1 where a count is more than a
 
 Counts are the same on every machine, so that a change which slows every round is seen where seconds would not show it.
 Operations are torch's, forward and backward; Python calls are those of Python functions in the same round; waits are
-operations whose result the program looks at, for which it would have to wait for a GPU. A round is one in which all
-phases are due. Calls depend on the versions of Python and torch, which are on record, too.
+operations that are known to look at a result, for which the program would have to wait for a GPU. A round is one in
+which all phases are due. Calls depend on the versions of Python and torch, which are on record, too.
 """
 
 import argparse
@@ -94,7 +94,7 @@ def jumps(now: Mapping[str, Counts], then: Mapping[str, Counts]) -> list[str]:
         f"{recipe}: {count:,} {name.replace('_', ' ')} a round, {more(count, then[recipe][name])} on record"
         for recipe, counts in now.items()
         for name, count in counts.items()
-        if recipe in then and count > (1 + JUMP) * then[recipe][name]
+        if name in then.get(recipe, {}) and count > (1 + JUMP) * then[recipe][name]
     ]
 
 

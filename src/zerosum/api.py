@@ -105,7 +105,7 @@ class Run:
         if not how.get("averaged", True):
             raise UserError("psi and threshold truncate latents of the averaged generator, not of the live one.")
         explorer = self.latents(checkpoint=checkpoint, sampler=how.get("sampler"))
-        asked = {name: how[name] for name in ("seed", "label") if name in how}
+        asked = {name: value for name, value in how.items() if name not in ("averaged", "sampler", "compile", "tell")}
         return truncated_samples(explorer, n, psi=psi, threshold=threshold, **asked)
 
     def latents(self, **how: Any) -> Explorer:

@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
+from zerosum.coding import one_hot
 from zerosum.draw import Draw
 from zerosum.errors import choose
 
@@ -105,14 +106,13 @@ class Codes:
     def with_category(self, category: Tensor, draw: Draw) -> Tensor:
         """Latents whose categorical code is given, `(n,)` to `(n, size)`; the rest is as `draw` has it without."""
         n = len(category)
-        places = torch.arange(self.categories, device=category.device)  # unlike `one_hot`, this looks at no number
-        one_hot = (category[:, None] == places).float()
-        return torch.cat([self.noise(n, draw), one_hot, draw.sub("codes").uniform(n, self.continuous, low=-1.0)], dim=1)
+        continuous = draw.sub("codes").uniform(n, self.continuous, low=-1.0)
+        return torch.cat([self.noise(n, draw), one_hot(category, self.categories), continuous], dim=1)
 
     def codes(self, latents: Tensor) -> tuple[Tensor, Tensor]:
         """Category `(n,)` and continuous codes `(n, continuous)` of latents."""
-        one_hot, continuous = torch.split(latents[:, self.noise.size :], [self.categories, self.continuous], dim=1)
-        return one_hot.argmax(1), continuous
+        category, continuous = torch.split(latents[:, self.noise.size :], [self.categories, self.continuous], dim=1)
+        return category.argmax(1), continuous
 
 
 PriorName = Literal["auto", "normal", "uniform", "coins"]

@@ -27,9 +27,19 @@ def test_counts_of_a_round_do_not_waver_and_jumps_are_named(tmp_path, capsys):
     assert "operations a round, +12% on record" in line
 
 
-@pytest.mark.parametrize("recipe", ["r3gan", "stylegan2", "cyclegan"])
-def test_nothing_in_a_round_waits_for_the_device(recipe):
-    with playing.engine(recipe, **playing.small(recipe)) as engine:
+@pytest.mark.parametrize(
+    ("recipe", "options"),
+    [
+        ("r3gan", {}),
+        ("stylegan2", {}),
+        ("cyclegan", {}),
+        ("infogan", {}),
+        ("cgan", {"conditioning": "concatenation"}),
+        ("acgan", {}),
+    ],
+)
+def test_nothing_in_a_round_waits_for_the_device(recipe, options):
+    with playing.engine(recipe, **playing.small(recipe) | options) as engine:
         calls.first_round(engine)
         with calls.Operations() as operations:
             calls.first_round(engine)

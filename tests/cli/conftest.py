@@ -13,7 +13,14 @@ def stored_run(tmp_path) -> Path:
         "format": 1,
         "recipe": "gan",
         "options": {"lr": 1e-3, "betas": [0.5, 0.9], "length_samples": 640},
-        "data": {"name": "ring", "options": {"flip": False}, "kind": "points", "shape": [2], "classes": []},
+        "data": {
+            "name": "ring",
+            "fingerprint": "abc",
+            "options": {"flip": False},
+            "kind": "points",
+            "shape": [2],
+            "classes": [],
+        },
         "training": {"seed": 5, "device": "cpu", "devices": 1, "precision": "float32", "length_samples": 640},
         "resumable": True,
     }

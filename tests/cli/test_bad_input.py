@@ -107,8 +107,11 @@ def test_data_that_cannot_be_used(capsys: pytest.CaptureFixture[str], name: str)
         ("gan --rotate 200", "at most 180"),
         ("gan --shift 1", "below 1"),
         ("gan --lr nan", "takes a number"),
-        ("gan --ema-half-life-samples inf", "out of range"),
+        ("gan --ema-half-life-samples inf", "must be finite"),
         ("gan --length-samples 99999999999999999999", "out of range"),
+        (f"gan --width 1{'0' * 400}", "out of range"),
+        (f"gan --data shards:{'x' * 300}", "no such file"),
+        ("transgan --data digits --depths 99", "up to 64"),
         ("gan --devices 0", "devices is 0"),
         ("gan --seed -1", "seed is -1"),
         ("cgan", "needs labels"),
@@ -128,8 +131,11 @@ def test_options_that_cannot_be(capsys: pytest.CaptureFixture[str], line: str, m
     assert [path.name for path in Path().iterdir()] == ["good.npy"]
 
 
-@pytest.mark.parametrize("command", ["resume", "sample", "show", "report", "evaluate"])
-@pytest.mark.parametrize("text", ["", "[1]", '{"format": 9}', '{"format": 1}', None])
+WITHOUT_DATA = '{"format": 1, "recipe": "gan", "options": {}, "data": {}, "training": {}, "resumable": true}'
+
+
+@pytest.mark.parametrize("command", ["resume", "sample", "show", "report", "evaluate", "diagnose", "classify"])
+@pytest.mark.parametrize("text", ["", "[1]", '{"format": 9}', '{"format": 1}', WITHOUT_DATA, None])
 def test_what_is_no_run(capsys: pytest.CaptureFixture[str], command: str, text: str | None) -> None:
     Path("run").mkdir()
     if text is not None:

@@ -17,9 +17,14 @@ def test_clusters_in_a_row(apart, number):
     assert clusters(points).width == pytest.approx(0.01 / 12**0.5, rel=0.1)
 
 
-def test_the_unit_is_that_of_the_points():
-    points = torch.cat([Draw(0).normal(40, 3), 50 + Draw(1).normal(40, 3)])
-    assert clusters(7 * points) == pytest.approx([7 * length for length in clusters(points)], rel=1e-5)
+@pytest.mark.parametrize("unit", [1e-5, 7.0, 1e5])
+def test_the_unit_is_that_of_the_points(unit):
+    points = torch.cat([Draw(0).normal(40, 3), 50 + Draw(1).normal(40, 3)]).double()
+    assert clusters(unit * points) == pytest.approx([unit * length for length in clusters(points)], rel=1e-5)
+
+
+def test_clusters_of_copies_have_no_width_to_go_by():
+    assert clusters(torch.arange(3.0)[:, None].repeat(20, 1)) == Clusters(None, None)
 
 
 @pytest.mark.parametrize(

@@ -86,11 +86,15 @@ def test_what_has_just_changed_is_not_trusted(folder: Folder, root: Path) -> Non
     assert not list(root.rglob("*.json"))
 
 
-@pytest.mark.parametrize("harm", [b"", b"[]", b'{"version": 1}', b'{"version": 0, "files": {}}'])
-def test_a_damaged_memory_is_made_anew(folder: Folder, root: Path, read: list[str], harm: bytes) -> None:
+HARMS = ["", "[]", '{"version": 1}', '{"version": 0, "files": {}}', '{"version": 1, "files": {"1.png": null}}']
+HARMS += ['{"version": 1, "files": {"1.png": []}}', '{"version": 1, "files": []}']
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_a_damaged_memory_is_made_anew(folder: Folder, root: Path, read: list[str], harm: str) -> None:
     first = of(folder(images()), root)
     (memory,) = (root / "digests").iterdir()
-    memory.write_bytes(harm)
+    memory.write_text(harm)
     assert of(folder(images()), root) == first
     del read[:]
     of(folder({}), root)

@@ -199,6 +199,11 @@ def test_patches_leave_four_or_more_a_side(size, side):
     assert usual_patch(Images((1, *size))) == side
 
 
+@pytest.mark.parametrize(("size", "side"), [((32, 32), 4), ((36, 36), 3), ((18, 18), 1), ((45, 45), 1)])
+def test_patches_that_are_joined_leave_no_rest(size, side):
+    assert usual_patch(Images((1, *size)), 8, joined=2) == side
+
+
 def test_the_critics_patches_overlap():
     """Of 4 x 4, with 2 pixels of their neighbours: a pixel inside belongs to one patch, one near a corner to four."""
     embed, x = made(CRITICS["vitgan"], SPACES[0]).body[:3], noise(1, 1, 16, 16).requires_grad_()

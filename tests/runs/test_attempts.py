@@ -91,6 +91,14 @@ def test_where_variety_is_missing_samples_are_judged_in_packs_at_last(made, expe
     assert PACKED not in ladder(made(), switch=False, because="blind")
 
 
+def test_what_is_steadied_has_the_rates_of_the_recipe_that_lends_them():
+    change = next_change(setup(), setup().plan().game, (), switch=False)
+    played = [made.plan().game.players for made in (change.setup, setup("r3gan"))]
+    rates, lent = ({name: player.optimizer.lr for name, player in players.items()} for players in played)
+    assert rates == lent
+    assert rates["D"] > rates["G"]
+
+
 def test_where_the_loss_must_stay_it_stays():
     made = setup("gan", loss="minimax")
     change = next_change(made, made.plan().game, (OWN_NUMBERS,), switch=False)
@@ -107,7 +115,8 @@ def run(tmp_path):
     (path / "checkpoints" / "000000320").mkdir(parents=True)
     (path / "samples").mkdir()
     (path / "samples" / "000000320.png").write_bytes(b"")
-    parts: dict = {"recipe": "gan", "options": {}, "data": {}, "training": {}}
+    data = {"name": "ring", "kind": "points", "shape": [2], "fingerprint": "abc"}
+    parts: dict = {"recipe": "gan", "options": {}, "data": data, "training": {}, "resumable": True}
     (path / "plan.json").write_text(json.dumps({"format": 1, **parts, "revisions": []}))
     (path / "log.jsonl").write_text(json.dumps({"samples_seen": 400, "D/adversarial": 1.0}) + "\n")
     return path

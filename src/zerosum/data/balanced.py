@@ -21,11 +21,13 @@ class Balanced:
 
     Args:
         whole: all samples.
-        classes: positions of the samples of each class, `(m,)`, int64.
+        members: positions of the samples, class after class, `(m,)`, int64.
+        counts: how many of them there are of each class, at least 1, `(classes,)`, int64.
     """
 
     whole: Source
-    classes: tuple[Tensor, ...]
+    members: Tensor
+    counts: Tensor
 
     @property
     def space(self) -> Space:
@@ -39,12 +41,10 @@ class Balanced:
 
     def batch(self, positions: Tensor, draw: Draw) -> Batch:
         """A sample of the class that each position stands for."""
-        numbers = positions % len(self.classes)
-        counts = torch.tensor([len(members) for members in self.classes])[numbers]
+        numbers = positions % len(self.counts)
         drawn = draw.sub("member").on("cpu").uniform(len(positions)).double()
-        places = (drawn * counts).long()
-        chosen = [self.classes[number][place] for number, place in zip(numbers.tolist(), places.tolist(), strict=True)]
-        return self.whole.batch(torch.stack(chosen), draw)
+        places = (self.counts.cumsum(0) - self.counts)[numbers] + (drawn * self.counts[numbers]).long()
+        return self.whole.batch(self.members[places], draw)
 
 
 def balanced(source: Source, draw: Draw) -> Balanced:
@@ -56,8 +56,8 @@ def balanced(source: Source, draw: Draw) -> Balanced:
     if isinstance(source, Ordered):
         raise UserError("Data that is streamed is read shard by shard and cannot be balanced: leave --balanced out.")
     labels = labels_of(source)
-    members = tuple((labels == number).nonzero().flatten() for number in range(len(source.space.classes)))
-    for name, found in zip(source.space.classes, members, strict=True):
-        if not len(found):
+    counts = torch.bincount(labels, minlength=len(source.space.classes))
+    for name, found in zip(source.space.classes, counts.tolist(), strict=True):
+        if not found:
             raise UserError(f"Class {name!r} has no training samples, so it cannot be as frequent as the others.")
-    return Balanced(source, members)
+    return Balanced(source, labels.argsort(stable=True), counts)

@@ -49,7 +49,13 @@ def clusters(points: Tensor) -> Clusters:
     tree.data[tree.data > edges[place]] = 0.0
     tree.eliminate_zeros()
     count, member = connected_components(tree, directed=False)
-    return Clusters(round(float(np.median(edges[place + 1 :])), 6), round(_width(points, member, count), 6))
+    width = _width(points, member, count)
+    return Clusters(_short(float(np.median(edges[place + 1 :]))), _short(width)) if width else Clusters()
+
+
+def _short(length: float) -> float:
+    """Six digits that count, whatever the unit: machines differ in the last ones."""
+    return float(f"{length:.6g}")
 
 
 def _width(points: Tensor, member: np.ndarray, count: int) -> float:

@@ -73,8 +73,9 @@ def _remembered(memory: Path) -> dict[str, list[Any]]:
     """Of each file its stamp and its hash."""
     try:
         stored = json.loads(memory.read_text(encoding="utf-8"))
-        return dict(stored["files"]) if stored["version"] == VERSION else {}
-    except (OSError, ValueError, KeyError, TypeError):
+        files = stored["files"] if stored["version"] == VERSION else {}
+        return {name: [list(stamp), str(digest)] for name, (stamp, digest) in files.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 

@@ -7,6 +7,7 @@ and each is kept only for as long as it is in use.
 """
 
 import json
+import os
 import tarfile
 import tempfile
 import urllib.parse
@@ -93,10 +94,11 @@ def tar_shards(pattern: str, folder: Path) -> list[TarShard]:
         raise UserError(f"shards:{pattern} is of no kind that can be read: a path, file:, http: or https: can.")
     local = urllib.request.url2pathname(urllib.parse.urlsplit(pattern).path) if scheme else pattern
     place = Path(local).expanduser()
-    paths = sorted(place.glob("*.tar")) if place.is_dir() else [Path(name) for name in expanded(str(place))]
-    if not any(path.is_file() for path in paths):
+    is_folder = os.path.isdir(place)  # False for whatever cannot be a path
+    paths = sorted(place.glob("*.tar")) if is_folder else [Path(name) for name in expanded(str(place))]
+    if not any(os.path.isfile(path) for path in paths):
         raise UserError(
-            f"No shard matches shards:{pattern}: " + ("the folder has no .tar." if place.is_dir() else "no such file.")
+            f"No shard matches shards:{pattern}: " + ("the folder has no .tar." if is_folder else "no such file.")
         )
     paths = [path.resolve() for path in paths]
     return [TarShard(str(path), partial(_stamp, path), partial(Local, path), folder) for path in paths]

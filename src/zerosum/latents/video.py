@@ -1,5 +1,6 @@
 """Pictures one after the other as a video that browsers and players show: H.264 in MP4."""
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,11 +37,10 @@ def write_video(out: Path, frames: Sequence[Image.Image], *, per_second: float) 
     height, width, _ = shown[0].shape
     # the encoder's chroma has half the resolution, hence the even sides; nothing is to be resized for it
     how = {"fps": per_second, "quality": 9, "macro_block_size": 1, "ffmpeg_log_level": "error"}
-    writer = write_frames(str(out), (width, height), **how)
-    writer.send(None)
-    for values in shown:
-        writer.send(np.ascontiguousarray(values))
-    writer.close()
+    with contextlib.closing(write_frames(str(out.resolve()), (width, height), **how)) as writer:
+        writer.send(None)
+        for values in shown:
+            writer.send(np.ascontiguousarray(values))
 
 
 def even(values: np.ndarray) -> np.ndarray:

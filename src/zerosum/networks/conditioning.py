@@ -7,8 +7,8 @@ class numbers `(n,)`, int64, from 0 to `classes` - 1.
 import torch
 from torch import Tensor, nn
 
+from zerosum.coding import one_hot
 from zerosum.networks.critic import Critic
-from zerosum.networks.layers import one_hot
 
 
 class ConditionalGenerator(nn.Module):

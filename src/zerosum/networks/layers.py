@@ -15,11 +15,6 @@ from zerosum.networks.batch_norm import BatchNorm
 from zerosum.spaces import Images, Space
 
 
-def one_hot(label: Tensor, classes: int) -> Tensor:
-    """Class numbers `(n,)` to rows `(n, classes)` with a 1, float32; unlike torch's own it looks at no number."""
-    return (label[:, None] == torch.arange(classes, device=label.device)).float()
-
-
 class Output(nn.Module):
     """What a generator ends with: brings values into the range of the space, `(n, …) -> (n, …)`.
 

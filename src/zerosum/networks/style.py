@@ -10,11 +10,12 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from zerosum.coding import one_hot
 from zerosum.collectives import mean_over_processes
 from zerosum.draw import Draw
 from zerosum.networks.equalised import EqualisedLinear, PixelNorm
 from zerosum.networks.filters import doubling
-from zerosum.networks.layers import image_shape, one_hot
+from zerosum.networks.layers import image_shape
 from zerosum.networks.modulation import ScaledLeakyReLU, StyledLayer, StyledPicture
 from zerosum.networks.progressive import INSTEAD, widths_of
 from zerosum.networks.pyramid import pyramid

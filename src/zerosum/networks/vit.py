@@ -199,11 +199,14 @@ class ViTCritic(Critic):
         super().__init__(body, width)
 
 
-def usual_patch(space: Space, side: int = 4) -> int:
-    """Side of the largest patches up to 8 of which each side of the images has `side` or more."""
+def usual_patch(space: Space, side: int = 4, joined: int = 1) -> int:
+    """Side of the largest patches up to 8 of which each side of the images has `side` or more, a multiple of `joined`.
+
+    Where there are none, 1.
+    """
     _, size = image_shape(space, "transformer", "Take recipe 'r3gan'.")
     sides = range(1, max(1, min(8, min(size) // side)) + 1)
-    return max(patch for patch in sides if math.gcd(*size) % patch == 0)
+    return max((patch for patch in sides if math.gcd(*size) % (patch * joined) == 0), default=1)
 
 
 def patches_of(space: Space, patch: int) -> tuple[int, tuple[int, int]]:

@@ -154,7 +154,9 @@ def check(option: Option, value: Any) -> None:
     if not fits(value, option.type):
         raise UserError(f"{option.name} = {value!r} is not possible: it takes {wording(option.type)}.")
     numbers = [n for n in (value if isinstance(value, list | tuple) else [value]) if isinstance(n, int | float)]
-    if any(math.isinf(n) or not option.low <= n <= option.high for n in numbers):
+    if any(n in (math.inf, -math.inf) for n in numbers):
+        raise UserError(f"{option.name} = {value!r} is not possible: it must be finite.")
+    if any(not option.low <= n <= option.high for n in numbers):
         raise UserError(f"{option.name} = {value!r} is out of range: {bounds(option)}.")
 
 

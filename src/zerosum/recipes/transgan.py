@@ -23,6 +23,9 @@ from zerosum.recipes.pairs import images_of, pair_plan
 from zerosum.spaces import Space
 from zerosum.training.plan import Plan
 
+MOST_BLOCKS = 64
+"""Of a stage."""
+
 PAPER: dict[str, Any] = {
     "critic_width": 384,
     "critic_depth": 3,
@@ -74,7 +77,7 @@ def transgan(
 ) -> Plan:
     """Stages of transformer blocks, relative positions, attention in windows, patches of several sizes (Jiang 2021)."""
     images = images_of(space, "transgan")
-    smallest = usual_patch(images, 8) if patch is None else patch
+    smallest = usual_patch(images, 8, 2 ** (scales - 1)) if patch is None else patch
     attention = {"heads": heads, "full": full, "window": window}
 
     def generator(space: Space, *, latent: int, width: int, norm: str) -> TransformerGenerator:
@@ -106,12 +109,15 @@ def transgan(
 
 
 def blocks(depths: str) -> list[int]:
-    """Whole numbers from 0 up, with commas between.
+    """Whole numbers from 0 to `MOST_BLOCKS`, with commas between.
 
     Raises:
         UserError: they are not.
     """
     found = [word.strip() for word in depths.split(",")]
-    if not all(word.isdecimal() for word in found):
-        raise UserError(f"depths = {depths!r} is not possible: it takes whole numbers with commas, as in '5, 4, 2'.")
+    if not all(word.isdecimal() and len(word) < 3 and int(word) <= MOST_BLOCKS for word in found):
+        raise UserError(
+            f"depths = {depths!r} is not possible: it takes whole numbers up to {MOST_BLOCKS} with commas, as in "
+            "'5, 4, 2'."
+        )
     return [int(word) for word in found]

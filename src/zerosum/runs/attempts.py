@@ -17,7 +17,7 @@ from zerosum.diagnosis.treatment import ENTRY, acts_of, again_because, entry, gi
 from zerosum.errors import NotFinite
 from zerosum.games import Game
 from zerosum.recipes.options import options
-from zerosum.recipes.r3gan import gammas
+from zerosum.recipes.r3gan import critic_rate, gammas
 from zerosum.runs.directory import read_plan
 from zerosum.runs.setup import CADENCE, OWN, Setup
 from zerosum.spaces import Points
@@ -118,6 +118,7 @@ def steadied(setup: Setup) -> Change | None:
         "r2": gamma / 2 * unit,
         "slope_begin": begin / gamma,
         "anneal": calm["burn_in"].default,
+        "critic_lr": critic_rate(space, calm["lr"].default),
     }
     words = f"{setup.name} with R1 and R2, and networks and rates of {STEADY}"
     kept = {name: value for name, value in setup.given.items() if name in ("length_samples", "loss")}

@@ -127,7 +127,8 @@ def placed(key: str) -> tuple[int, str, str]:
             return 9, f"Gradient of {player} by term", term.replace("_", " ")
         if name.startswith(SLOPE):
             term = name.removeprefix(SLOPE)
-            return 16, "Slope of the critic, off its target", f"{term.replace('_', ' ')} (target {WANTED[term]:g})"
+            target = f" (target {WANTED[term]:g})" if term in WANTED else ""
+            return 16, "Slope of the critic, off its target", term.replace("_", " ") + target
         sampler, _, name = name.rpartition("/")
         if sampler:
             place, title = PROBED.get(name, (15, name.replace("_", " ")))

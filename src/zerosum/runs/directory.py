@@ -9,7 +9,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from zerosum.errors import UserError, nearest
 
 FORMAT = 1
 """Version of `plan.json` that is understood."""
-PARTS = {"recipe": str, "options": dict, "data": dict, "training": dict}
-"""What a `plan.json` has at least."""
+PARTS = {"recipe": str, "options": dict, "data": dict, "training": dict, "resumable": bool}
+OF_DATA = {"name": str, "kind": str, "shape": list, "fingerprint": str}
+"""What a `plan.json` has at least, and its data."""
 
 Plan = dict[str, Any]
 Line = dict[str, float | None]
@@ -89,12 +90,16 @@ def read_plan(run: Path) -> Plan:
         raise UserError(f"{path} cannot be read as the plan of a run: {error}.") from error
     if found != FORMAT:
         raise UserError(f"{path} has format {found!r}; this version of zerosum reads format {FORMAT}.")
-    missing = [name for name, kind in PARTS.items() if not isinstance(plan.get(name), kind)]
+    missing = _missing(plan, PARTS) or [f"data.{name}" for name in _missing(plan["data"], OF_DATA)]
     if missing:
         raise UserError(
             f"{path} is not whole: {', '.join(missing)} missing. It was not written by zerosum, or changed."
         )
     return dict(plan)
+
+
+def _missing(found: Plan, wanted: Mapping[str, type]) -> list[str]:
+    return [name for name, kind in wanted.items() if not isinstance(found.get(name), kind)]
 
 
 def read_log(run: Path) -> list[Line]:

@@ -306,15 +306,23 @@ def one_place(given: str | Path, recorded: str) -> bool:
     >>> one_place("faces/", "./faces"), one_place("ring", "grid")
     (True, False)
     """
-    return str(given) == recorded or os.path.realpath(os.path.expanduser(given)) == os.path.realpath(recorded)
+    return str(given) == recorded or _place(given) == _place(recorded)
+
+
+def _place(word: str | Path) -> str:
+    """Where a word leads to, if it is a path; what cannot be one is itself."""
+    try:
+        return os.path.realpath(os.path.expanduser(word))
+    except ValueError:
+        return str(word)
 
 
 def refuse_other_name(data: Any, recorded: str) -> None:
     """Raise a UserError for data that cannot be the run's, by its name alone; a path may be where it was moved to."""
-    if isinstance(data, str | Path) and not one_place(data, recorded):
-        path = Path(os.path.expanduser(data))
-        if recorded in DATA or not path.exists():
-            refuse_other({"data": recorded}, {"data": str(data)}, INSTEAD)
+    if not isinstance(data, str | Path) or one_place(data, recorded):
+        return
+    if recorded in DATA or not os.path.exists(os.path.expanduser(data)):
+        refuse_other({"data": recorded}, {"data": str(data)}, INSTEAD)
 
 
 def as_recorded(data: Data, recorded: Mapping[str, Any]) -> Data:

@@ -134,6 +134,7 @@ class Engine:
             TrainingFailed: nothing can be written.
         """
         outer_state = torch.random.get_rng_state()
+        EXCHANGES.taken()  # those of an earlier training
         try:
             if self.fabric.is_global_zero:
                 self.journal = Journal(self.run, self.position.samples_seen)
