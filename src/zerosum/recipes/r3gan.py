@@ -23,7 +23,6 @@ POINTS = {
     "batch_size": 256,
     "length_samples": 9_216_000,
     "gamma": None,
-    "burn_in": 0.8,
 }
 FIRST, LAST = 0.8, 8.0
 """Roots of the first and the last gamma of points, over the distance between their clusters and over their width …"""
