@@ -48,9 +48,9 @@ SEEN = """What was changed after held-out trainings had been seen, and so is not
   how many looks) by the half that sets thresholds alone.
 
 The courses of the held-out trainings that these are about had been looked at. No threshold was computed from them, but
-that of `starved`, and how long a level settles, were taken from elsewhere knowing them. The trainings below, treated ones
-included, were played before these changes, and those on points with the rates, gamma and latents that `r3gan` had before
-its latest change."""
+that of `starved`, and how long a level settles, were taken from elsewhere knowing them. The trainings below, treated
+ones included, were played before these changes, and those on points with the rates and latents that `r3gan` had
+before its latest change."""
 NEARER = 0.5
 """Half-way, whatever comes of it."""
 NEAR = 0.1

@@ -13,10 +13,10 @@ from functools import cache, cached_property
 import torch
 from torch import Tensor
 
-from zerosum.data.clusters import ENOUGH, clusters
 from zerosum.data.core import Batch, Source
 from zerosum.data.options import DataOptions
 from zerosum.data.samples import points_have_no
+from zerosum.data.spacing import ENOUGH, spacing
 from zerosum.draw import Draw, fold
 from zerosum.errors import UserError, choose
 from zerosum.spaces import Points
@@ -77,8 +77,8 @@ class DensitySource:
     @cached_property
     def space(self) -> Points:
         """Points in as many dimensions as the density has."""
-        found = clusters(self.density.sample(ENOUGH, Draw("spacing")))
-        return Points((self.density.dimensions,), extent=self.density.extent, **found._asdict())
+        few = self.density.sample(ENOUGH, Draw("spacing"))
+        return Points((self.density.dimensions,), extent=self.density.extent, spacing=spacing(few))
 
     @property
     def size(self) -> None:

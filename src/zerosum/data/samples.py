@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from zerosum.data.augmentation import Variation, augmentation
-from zerosum.data.clusters import ENOUGH, clusters
 from zerosum.data.core import Source
 from zerosum.data.options import DataOptions
 from zerosum.data.packed import PackedSource, PairedSource, UnpairedSource, image_space, vary
+from zerosum.data.spacing import ENOUGH, spacing
 from zerosum.data.splits import split, tell_of_cap
 from zerosum.draw import Draw
 from zerosum.errors import UserError
@@ -101,7 +101,7 @@ class Samples:
     def _points(self) -> Points:
         extent = 1.1 * float(np.abs(self.values).max()) or 1.0
         few = torch.from_numpy(self.values[:: max(1, len(self.values) // ENOUGH)]).float()
-        return Points((self.values.shape[1],), classes=self.classes, extent=extent, **clusters(few)._asdict())
+        return Points((self.values.shape[1],), classes=self.classes, extent=extent, spacing=spacing(few))
 
 
 @dataclass(frozen=True)

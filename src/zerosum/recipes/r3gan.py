@@ -22,11 +22,12 @@ POINTS = {
     "decay_begin": 0.0,
     "batch_size": 256,
     "length_samples": 9_216_000,
-    "gamma": None,
+    "gamma": 1.6e-3,
+    "burn_in": 0.8,
 }
-FIRST, LAST = 0.8, 8.0
-"""Roots of the first and the last gamma of points, over the distance between their clusters and over their width …"""
-UNCLUSTERED = (0.18, 0.04)
+FIRST = 0.8
+"""Root of the first gamma of points, over the distance between their clusters …"""
+UNCLUSTERED = 0.18
 """… or, where there are none, over the extent."""
 FASTER = 4.0
 """The critic's learning rate of points, over the generator's."""
@@ -37,8 +38,7 @@ def r3gan(
     space: Space,
     *,
     gamma: Annotated[
-        float | None,
-        Opt("Weight of R1 and R2, each counts gamma / 2; of points by the extent, and as wide as clusters.", 0, 1e6),
+        float, Opt("Weight of R1 and R2, each counts gamma / 2; of points in units of the space's extent.", 0, 1e6)
     ] = 1.0,
     gamma_begin: Annotated[
         float | None, Opt("What gamma falls from while burning in; by default none, of points as clusters lie.", 0, 1e6)
@@ -61,9 +61,9 @@ def r3gan(
     one gets its share and then its shape; and without `--critic-lr` the critic learns four times as fast as the
     generator, so that shapes do not swing.
     """
-    begin, end = gammas(space, gamma, gamma_begin)
-    half = end / 2 * (space.extent**2 if isinstance(space, Points) else 1.0)
-    fall = Fall(begin / end if begin and end else 1.0, burn_in * play.length_samples)
+    half = gamma / 2 * (space.extent**2 if isinstance(space, Points) else 1.0)
+    begin = first_gamma(space, gamma) if gamma_begin is None else gamma_begin
+    fall = Fall(begin / gamma if begin and gamma else 1.0, burn_in * play.length_samples)
     return pair_plan(
         space,
         networks=networks if isinstance(space, Points) else networks.preferring("smooth"),
@@ -77,24 +77,14 @@ def r3gan(
     )
 
 
-def gammas(space: Space, gamma: float | None = None, begin: float | None = None) -> tuple[float, float]:
-    """What gamma falls from, and to, where only some or nothing of it is given.
-
-    Of images it is 1 and does not fall. Of points it is counted in units of the squared extent, and goes from the
-    distance between clusters to their width.
-    """
-    first, last = lengths(space) if isinstance(space, Points) else (0.0, 1.0)
-    end = last**2 if gamma is None else gamma
-    return max(end, first**2) if begin is None else begin, end
+def first_gamma(space: Space, gamma: float) -> float:
+    """What gamma falls from where nobody says: of images, nothing greater; of points, in units of the extent."""
+    if not isinstance(space, Points):
+        return gamma
+    length = UNCLUSTERED if space.spacing is None else FIRST * space.spacing / space.extent
+    return max(gamma, length**2)
 
 
 def critic_rate(space: Space, lr: float, critic_lr: float | None = None) -> float | None:
     """The critic's learning rate, where none is given: of points, faster than the generator's, `lr`."""
     return FASTER * lr if critic_lr is None and isinstance(space, Points) else critic_lr
-
-
-def lengths(space: Points) -> tuple[float, float]:
-    """Roots of the first and the last gamma, in units of the extent."""
-    if space.spacing is None or space.width is None:
-        return UNCLUSTERED
-    return FIRST * space.spacing / space.extent, LAST * space.width / space.extent

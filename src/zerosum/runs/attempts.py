@@ -17,7 +17,7 @@ from zerosum.diagnosis.treatment import ENTRY, acts_of, again_because, entry, gi
 from zerosum.errors import NotFinite
 from zerosum.games import Game
 from zerosum.recipes.options import options
-from zerosum.recipes.r3gan import critic_rate, gammas
+from zerosum.recipes.r3gan import critic_rate, first_gamma
 from zerosum.runs.directory import read_plan
 from zerosum.runs.setup import CADENCE, OWN, Setup
 from zerosum.spaces import Points
@@ -111,7 +111,8 @@ def steadied(setup: Setup) -> Change | None:
     if "slope_begin" not in own or setup.given.get("r1"):
         return None
     unit = space.extent**2 if isinstance(space, Points) else 1.0
-    begin, gamma = gammas(space)
+    gamma = calm["gamma"].default
+    begin = first_gamma(space, gamma)
     given = {name: calm[name].default for name in OF_STEADY} | {
         "network": "points" if isinstance(space, Points) else "smooth",
         "r1": gamma / 2 * unit,

@@ -19,13 +19,11 @@ class Points(Space):
     Args:
         extent: half the width of the square that pictures show.
         spacing: distance between neighbouring clusters; None where there are no separate ones.
-        width: deviation of a coordinate within a cluster; None likewise.
     """
 
     kind: ClassVar[str] = "points"
     extent: float = 1.5
     spacing: float | None = None
-    width: float | None = None
 
     def to_array(self, samples: Tensor) -> np.ndarray:
         """Float32, `(n, dimensions)`."""
