@@ -16,7 +16,7 @@ settings.register_profile("search", max_examples=2_000, deadline=None)
 settings.load_profile("same")
 """The suite tries the same examples each time; `pytest --hypothesis-profile=search` looks for new ones."""
 
-TIMES = ("seconds", "samples_per_second", "waiting", "evaluation/seconds")
+TIMES = ("seconds", "samples_per_second", "waiting", "finding/starved", "evaluation/seconds")
 DIGITS = {"data": "digits", "resolution": "16", "width": 4, "latent_size": 4}
 POINTS = {"data": "ring", "width": 8, "latent_size": 4}
 TINY: dict[str, dict[str, Any]] = {

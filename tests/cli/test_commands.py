@@ -156,7 +156,8 @@ def test_sample_passes_on_everything(calls):
     (call,) = calls
     tell = call[2].pop("tell")
     assert callable(tell)
-    assert call == ("write_samples", (Path("runs/stored"),), expected | {"checkpoint": "best", "compile": "auto"})
+    usual = {"checkpoint": "best", "compile": "auto", "psi": 1.0, "threshold": None}
+    assert call == ("write_samples", (Path("runs/stored"),), expected | usual)
 
 
 def test_sample_finds_a_place_of_its_own(calls, capsys):

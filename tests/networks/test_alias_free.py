@@ -128,7 +128,7 @@ def test_a_label_is_told_to_the_mapping():
     G = alias_free_family(**SMALL, rotation=False).labelled(SPACES[0], latent=5, width=4, classes=3)
     z = noise(1, 5).expand(3, -1)
     w = G.mapping(z, torch.tensor([0, 1, 0]))
-    assert torch.equal(w[0], w[2])
+    torch.testing.assert_close(w[0], w[2])  # where a row lies in a product may round it otherwise
     assert not torch.allclose(w[0], w[1])
 
 

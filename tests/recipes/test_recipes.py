@@ -264,7 +264,7 @@ def test_few_labels_are_really_few(tiny):
     [
         ("digits", {"labelled_per_class": 500}, "labelled_per_class asks for 500"),
         ("ring", {}, "needs labels, and the data has none"),
-        ("glyphs:sans-serif", {"resolution": "16"}, "needs one set of samples with labels"),
+        ("glyphs:sans-serif", {"resolution": "16"}, "the data have two: name one of them"),
     ],
 )
 def test_labels_that_are_missing_are_told_before_anything_is_written(data, options, message, tmp_path):

@@ -269,7 +269,7 @@ def test_a_report_has_means_controls_and_rates(make_engine, make_plan, make_game
     for name in terms:
         assert line[name] == pytest.approx(sum(values[name]) / 3)
     settings = {"control/D/lr_scale": 1.0, "control/G/lr_scale": 1.0, "control/r1": 0.5}
-    settings |= {"control/D/clip": 0.0, "control/G/clip": 0.0}
+    settings |= {"control/D/clip": 0.0, "control/G/clip": 0.0, "control/float32_penalties": 0.0}
     settings |= {"control/ema_half_life_samples": engine.plan.ema_half_life_samples}
     settings |= {"learning_rate/D": 1e-3, "learning_rate/G": 1e-3}
     assert {name: value for name, value in line.items() if name in settings} == settings
