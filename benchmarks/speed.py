@@ -75,10 +75,10 @@ def measure(
         period = math.lcm(*(phase.every for phase in plan.game.phases))
         flop = {"ours": counted(ours, period), "theirs": counted(theirs, period)}
         if compiled:
-            with threads(setup.threads):
+            with threads(setup.threads_for(plan)):
                 assert engine.compile("on"), f"{recipe} on {data} was not compiled"
         product, work = matrix_product(engine.fabric.device, setup.precision)
-        took = turns(ours, theirs, product, period, *how_long(trial), own_threads=setup.threads)
+        took = turns(ours, theirs, product, period, *how_long(trial), own_threads=setup.threads_for(plan))
     return Measured(figures(took, flop, work, plan.batch_size) | {"bfloat16": float(setup.precision == "bfloat16")})
 
 
@@ -104,7 +104,8 @@ def measure_seeds(seed: int, trial: bool, *, recipe: str, data: str, given: Mapp
 
         product, work = matrix_product(engines[0].fabric.device, setup.precision)
         flop = seeds * counted(theirs, 1)  # what is vectorised is counted otherwise; it has the same products
-        took = turns(ours, all_of_theirs, product, 1, *how_long(trial), own_threads=setup.threads)
+        own_threads = setup.threads_for(plans[0], seeds)
+        took = turns(ours, all_of_theirs, product, 1, *how_long(trial), own_threads=own_threads)
     return Measured(figures(took, {"ours": flop, "theirs": flop}, work, seeds * plans[0].batch_size))
 
 

@@ -37,7 +37,7 @@ UNHELD = {("stylegan2", "G_path_length"): "it keeps a tensor of shape () of its 
 def traced_only(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Graphs are run as they are; the list has those that were asked for."""
     asked: list[Any] = []
-    monkeypatch.setattr(tracing.torch, "compile", lambda module, **how: asked.append(module) or module)
+    monkeypatch.setattr("torch._inductor.compile", lambda module, *how: asked.append(module) or module)
     return asked
 
 
@@ -71,7 +71,9 @@ def assert_equal_moves(engine: Engine, recipe: str) -> None:
             found, also = computed(move, compiled, game)
             assert compiled.refused == UNHELD.get((recipe, move.phase.name))
             assert [g is None for g in found] == [g is None for g in gradients]
-            torch.testing.assert_close(tracing.flat(found), tracing.flat(gradients), rtol=1e-3, atol=1e-6)
+            wanted = tracing.flat(gradients)
+            rounding = 1e-6 * max(1.0, float(wanted.norm()))  # of what cancels to zero beside gradients of that length
+            torch.testing.assert_close(tracing.flat(found), wanted, rtol=1e-3, atol=rounding)
             torch.testing.assert_close(also, values, rtol=1e-4, atol=1e-5)
         assert len(compiled.ways) == 1
 
@@ -214,7 +216,7 @@ def test_what_no_graph_can_hold_is_played_as_it_is(does, make_engine, make_plan,
 
 def test_a_graph_that_comes_to_something_else_is_refused(make_engine, make_plan, monkeypatch):
     """As a compiler does that drops a penalty."""
-    monkeypatch.setattr(tracing.torch, "compile", lambda module, **how: lambda *a: [x * 2 for x in module(*a)])
+    monkeypatch.setattr("torch._inductor.compile", lambda module, *how: lambda *a: [x * 2 for x in module(*a)])
     engine = make_engine(make_plan())
     assert not engine.compile("on")
     assert "apart" in engine.listener.messages[-1]

@@ -20,7 +20,7 @@ from zerosum.runs.directory import new_run_directory
 from zerosum.runs.setup import Setup, write_plan
 from zerosum.spaces import Images
 from zerosum.training import checkpoints
-from zerosum.training.devices import make_fabric, resolve_threads
+from zerosum.training.devices import make_fabric
 from zerosum.training.plan import Plan
 from zerosum.training.position import Position
 
@@ -100,7 +100,7 @@ def setup_of(published: Published, name: str, digest: str) -> Setup:
         device="cpu",
         devices=1,
         precision="float32",
-        threads=resolve_threads(space.kind),
+        threads=None,
         compile="off",
         microbatch=None,
         own=False,

@@ -177,7 +177,7 @@ class Training:
     def _once(self, run: Path, engine: Engine, listener: Progress) -> None:
         alone = self.fabric.world_size == 1
         try:
-            with listener, threads(self.setup.threads) if alone else contextlib.nullcontext():
+            with listener, threads(self.setup.threads_for(self.plan)) if alone else contextlib.nullcontext():
                 self._compile(run, engine)
                 engine.play()
         except BaseException as error:

@@ -73,7 +73,7 @@ def train_side_by_side(trainings: Sequence[Training], out: str | Path | None) ->
     code = worth_compiling(first.setup.compile, first.plan, engines[0].table, rounds)
     played = SideBySide(engines, code, listener.message)
     try:
-        with listener, threads(first.setup.threads):
+        with listener, threads(first.setup.threads_for(first.plan, len(engines))):
             played.play()
     except Interrupted as stopped:
         words = f"All {len(runs)} seeds are saved. Go on with each: zerosum resume {runs[0]} …"

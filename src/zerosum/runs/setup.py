@@ -54,7 +54,8 @@ class Setup:
         data: opened.
         source: what the data was opened from.
         data_options: how it was prepared.
-        seed, device, devices, precision, threads: how it is played; all of it is settled.
+        seed, device, devices, precision: how it is played; all of it is settled.
+        threads: of the CPU; None: as many as suit.
         compile: whether losses are compiled: `on`, `off`, or `auto` until the training has begun.
         microbatch: samples that a process works on at a time, at first; None: its whole batch.
         own: whether something came from Python that no file can describe (networks, a game, a data set), so that
@@ -71,7 +72,7 @@ class Setup:
     device: str
     devices: int
     precision: str
-    threads: int
+    threads: int | None
     compile: str
     microbatch: int | None
     own: bool
@@ -91,6 +92,10 @@ class Setup:
         if {*OWN} & set(self.given):
             refuse_misfits(plan.game, dealt)
         return plan
+
+    def threads_for(self, plan: Plan, trainings: int = 1) -> int:
+        """CPU threads for so many trainings at once."""
+        return self.threads or resolve_threads(self.data.space.kind, trainings * plan.batch_size)
 
     def options(self, plan: Plan) -> dict[str, Any]:
         """Every option of the recipe, settled."""
@@ -132,7 +137,7 @@ class Setup:
                 "device": self.device,
                 "devices": self.devices,
                 "precision": self.precision,
-                "threads": self.threads,
+                "threads": self.threads_for(plan),
                 "compile": self.compile,
                 "microbatch": self.microbatch,
                 "batch_size": plan.batch_size,
@@ -203,7 +208,7 @@ def settle(
         device=device,
         devices=devices,
         precision=resolve_precision(precision, device, opened.space.kind),
-        threads=threads or resolve_threads(opened.space.kind),
+        threads=threads,
         compile=resolve_compile(compile, own=own),
         microbatch=microbatch,
         own=own,

@@ -185,7 +185,7 @@ def compiled(compute: Compute, game: Game, batch: Batch, draw: Draw, controls: C
     """The graph of a move as code, which comes to the same; arguments and errors as of `traced`."""
     graph = traced(compute, game, batch, draw, controls, forks)
     with refusing():
-        graph.run = code_of(graph.run)
+        graph.run = code_of(graph.run, [*graph.handed(batch, draw.sub(), controls), *graph.held])
         with unchanged(game):
             refuse_apart(graph.plain, graph(batch, draw.sub(), controls)[0])
     return graph

@@ -31,6 +31,7 @@ class Dealer:
         self, source: Source, *, batch_size: int, seed: int, device: torch.device, rank: int = 0, world: int = 1
     ) -> None:
         self.source = source
+        self.ordered = source if isinstance(source, Ordered) else None
         self.batch_size = batch_size
         self.local = batch_size // world
         self.root = Draw(seed, device=device, rank=rank, world=world)
@@ -42,8 +43,8 @@ class Dealer:
         draw = self.root.sub("move", stream, round_index, repeat)
         place = round_index * self.batch_size + draw.rank * self.local
         batch = self.source.batch(self._positions(stream, repeat, place), draw.sub("data"))
-        if isinstance(self.source, Ordered):
-            self._read_ahead(self.source, stream, repeat, place, phase.every * self.batch_size)
+        if self.ordered is not None:
+            self._read_ahead(self.ordered, stream, repeat, place, phase.every * self.batch_size)
         return batch, draw
 
     def _read_ahead(self, source: Ordered, stream: str, repeat: int, place: int, step: int) -> None:
@@ -66,9 +67,9 @@ class Dealer:
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def _order(self, stream: str, repeat: int, epoch: int, start: int, count: int) -> Tensor:
-        if isinstance(self.source, Ordered):
+        if self.ordered is not None:
             order = self.root.sub("order", epoch)
-            return self.source.order(order, order.sub(stream, repeat), start, count)
+            return self.ordered.order(order, order.sub(stream, repeat), start, count)
         return self._epoch(stream, repeat, epoch)[start : start + count]
 
     def _epoch(self, stream: str, repeat: int, epoch: int) -> Tensor:

@@ -152,9 +152,10 @@ class Chorus:
             for game in self.games:
                 stack.enter_context(unchanged(game))
             rows = Rows(graph, torch.vmap(of_any_strides(graph.run)), held)
-            rows.run = make_fx(rows.run)(*rows.handed(anew(), controls), *held)
+            handed = [*rows.handed(anew(), controls), *held]
+            rows.run = make_fx(rows.run)(*handed)
             if self.code:
-                rows.run = code_of(rows.run)
+                rows.run = code_of(rows.run, handed)
             refuse_apart(graph.plain, rows(anew(), controls)[0][0])
         return rows
 

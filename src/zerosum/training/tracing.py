@@ -16,7 +16,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch._dynamo.exc import TorchDynamoException
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from zerosum.data.core import Batch
@@ -50,7 +49,7 @@ class Graph:
     Attributes:
         run: the graph: all that is handed to it -> gradients that are there, and values.
         script: what the loss draws.
-        names: of the controls that are handed in.
+        names: of the controls that it calculates with.
         held: weights and buffers.
         present: which gradients there are.
         values: names of what is written down.
@@ -126,14 +125,22 @@ def traced(
             module = make_fx(play, decomposition_table=simpler)(*handed)
             if any(owner.get_buffer(name) is not buffer for owner, name, buffer in buffers):
                 raise NotCompilableError("it puts a tensor into the place of another")
+        names = read(module, list(controls), len(tensors_in(batch)))
         held = lift(module, {id(tensor) for tensor in tensors_of(game)})
         present, values = shape
-        return Graph(module, script, list(controls), held, present, values, plain)
+        return Graph(module, script, names, held, present, values, plain)
 
 
-def code_of(run: Callable[..., Sequence[Tensor]]) -> Callable[..., Sequence[Tensor]]:
-    """A graph as compiled code."""
-    return torch.compile(run, fullgraph=True, dynamic=False, options={"fallback_random": True})
+def code_of(module: Any, handed: Sequence[Tensor]) -> Callable[..., Sequence[Tensor]]:
+    """A graph as compiled code for tensors of such shapes.
+
+    Inductor is given the graph itself: nothing is left for Dynamo to trace, nor to guard in every call.
+    """
+    from torch._inductor import compile as inductor  # takes a second; most trainings compile nothing
+
+    with torch.no_grad():
+        run: Callable[..., Sequence[Tensor]] = inductor(module, list(handed), {"fallback_random": True})
+    return run
 
 
 @contextmanager
@@ -141,7 +148,7 @@ def refusing() -> Iterator[None]:
     """What goes wrong while a graph is made, as a NotCompilableError."""
     try:
         yield
-    except (RuntimeError, TypeError, AttributeError, TorchDynamoException) as error:
+    except (RuntimeError, TypeError, AttributeError) as error:
         raise NotCompilableError(first_line(error)) from error
 
 
@@ -151,6 +158,21 @@ def refuse_apart(plain: Sequence[Tensor | None], found: Sequence[Tensor | None])
     apart = float((got - wanted).norm() / wanted.norm().clamp_min(1e-30))
     if not apart <= CLOSE:
         raise NotCompilableError(f"its gradients come out {apart:.2g} apart")
+
+
+def read(module: fx.GraphModule, names: Sequence[str], first: int) -> list[str]:
+    """Take the controls that a graph does not calculate with from its arguments, which begin at the place `first`.
+
+    Returns:
+        The names of those that are left.
+    """
+    arguments = [node for node in module.graph.nodes if node.op == "placeholder"]
+    numbers = dict(zip(names, arguments[first:], strict=False))
+    for node in numbers.values():
+        if not node.users:
+            module.graph.erase_node(node)
+    module.recompile()
+    return [name for name, node in numbers.items() if node.users]
 
 
 def lift(module: fx.GraphModule, known: set[int]) -> list[Tensor]:
