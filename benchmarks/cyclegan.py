@@ -21,7 +21,7 @@ from zerosum.training.sampling import Requests, ready
 DIRECTIONS = ("A2B", "B2A")
 VISITS = ("first", "second")
 TRIAL = {"length_samples": 64, "width": 8}
-LENGTH = {"length_samples": 16_000, "batch_size": 4}
+LENGTH = {"length_samples": 24_000, "batch_size": 4}
 
 
 def measure(seed: int, trial: bool) -> Measured:

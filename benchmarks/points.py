@@ -21,7 +21,7 @@ OURS: dict[str, dict[str, Any]] = {
     "grid": {"length_samples": 4_096_000, "gamma": 4e-3},
     "grid100": {},
 }
-"""Few modes need no more than half of the default's length, and the wide ones of the grid a larger last gamma."""
+"""Few modes need no more than a third of the default's length, and the wide ones of the grid a larger last gamma."""
 OTHERS = ("gan", "wgan-gp", "lsgan")
 SECONDS = 60
 TRIAL_LENGTH = 6_400

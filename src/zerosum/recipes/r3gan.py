@@ -21,7 +21,7 @@ POINTS = {
     "lr_decay": "cosine",
     "decay_begin": 0.0,
     "batch_size": 256,
-    "length_samples": 9_216_000,
+    "length_samples": 13_824_000,
     "gamma": 1.6e-3,
     "burn_in": 0.8,
 }
