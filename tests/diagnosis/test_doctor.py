@@ -118,6 +118,17 @@ def test_a_finding_is_told_once_and_the_state_is_shown_at_every_look(monkeypatch
     assert [line.get("finding/collapse") for line in run.log] == [1.0, 1.0, 1.0]
 
 
+def test_what_comes_back_is_told_in_short_and_what_stays_is_not_told_again(tmp_path):
+    told = []
+    doctor = Doctor(tmp_path, every_samples=1, tell=told.append)
+    looks = [8, 8, None, 40, 48]  # where the finding of each look began; the last has only been dated anew
+    for began in looks:
+        doctor.speak([] if began is None else [Finding(kind="collapse", began=began)])
+    assert len(told) == 2
+    assert told[0].startswith("Doctor: mode collapse since 8 samples (")
+    assert told[1] == "Doctor: mode collapse again since 40 samples."
+
+
 def test_what_is_no_danger_is_not_told(tmp_path):
     told = []
     doctor = Doctor(tmp_path, every_samples=1, tell=told.append)

@@ -91,9 +91,9 @@ def test_as_many_parameters_as_published(rotation, side, total):
 
 @pytest.mark.parametrize("preset", PRESETS[recipe("stylegan3")])
 def test_presets_are_of_the_published_sizes(preset):
-    side = int(preset.partition("_")[0].removeprefix("ffhq").removeprefix("afhq"))
     chosen = {name: option.default for name, option in options(recipe("stylegan3")).items()}
     chosen |= PRESETS[recipe("stylegan3")][preset]
+    side = int(chosen["resolution"])
     assert chosen["variant"] == preset[-1]
     assert chosen["width"] * side == (16384 if side == 256 else 32768)
     assert (chosen["layers"], chosen["margin"], chosen["depth"], chosen["loss"]) == (14, 10, 2, "non-saturating")

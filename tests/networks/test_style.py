@@ -239,9 +239,6 @@ def test_as_many_parameters_as_the_authors_code_prints():
     assert stylegan2_critic(1024, 32768, shortcuts=True) == 29_012_513
 
 
-SIZES = {"cifar10": 32, "lsun256": 256, "celebahq1024": 1024, "config_f": 1024} | {
-    f"ffhq{side}": side for side in (256, 512, 1024)
-}
 BASES = {"ffhq256": 16384}
 """Channels times side of StyleGAN2's levels; 32768 elsewhere."""
 PUBLISHED = [(name, preset) for name in ("progan", "stylegan", "stylegan2") for preset in PRESETS[recipe(name)]]
@@ -249,9 +246,9 @@ PUBLISHED = [(name, preset) for name in ("progan", "stylegan", "stylegan2") for 
 
 @pytest.mark.parametrize(("name", "preset"), PUBLISHED)
 def test_the_networks_of_a_preset_have_the_published_parameters(name, preset):
-    side = SIZES[preset]
-    space = Images((3, side, side))
     chosen = {key: option.default for key, option in options(recipe(name)).items()} | PRESETS[recipe(name)][preset]
+    side = int(chosen["resolution"])
+    space = Images((3, side, side))
     how = {"width": chosen["width"], "norm": "none"}
     with torch.device("meta"):
         if name == "progan":

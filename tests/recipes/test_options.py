@@ -14,7 +14,7 @@ from zerosum import api, recipes
 from zerosum.data import DataOptions
 from zerosum.errors import UserError
 from zerosum.recipes.groups import Networks, Play, Rivalry, Tricks
-from zerosum.recipes.options import PRESETS, SUITED, Opt, Option, build, check, options, presets, suited
+from zerosum.recipes.options import PRESETS, RESOLUTION, SUITED, Opt, Option, build, check, options, presets, suited
 from zerosum.runs.setup import CADENCE, settle, weights_digest
 from zerosum.spaces import Images, Points
 
@@ -284,8 +284,9 @@ def test_presets_set_options_in_their_range(name):
     recipe = recipes.recipe(name)
     found = options(recipe)
     for values in PRESETS[recipe].values():
-        for option, value in values.items():
-            check(found[option], value)
+        assert int(values[RESOLUTION]) in (32, 64, 128, 256, 512, 1024)
+        for option in values.keys() - {RESOLUTION}:
+            check(found[option], values[option])
 
 
 def test_a_preset_gives_way_to_what_is_given():
@@ -301,6 +302,12 @@ def test_a_preset_gives_way_to_what_is_given():
     with pytest.raises(UserError, match=r"Unknown preset 'larg'\. Did you mean 'large'\? Allowed: large\."):
         build(mine, SPACES["points"], {"preset": "larg"})
     del PRESETS[mine]
+
+
+def test_a_preset_is_played_at_its_own_resolution_unless_another_is_given():
+    small = {"preset": "cifar10", "width": 4, "patch": 4}
+    assert settle("vitgan", "photos", small, progress=False).data.space.shape == (3, 32, 32)
+    assert settle("vitgan", "photos", small | {"resolution": "16"}, progress=False).data.space.shape == (3, 16, 16)
 
 
 def test_what_a_preset_sets_is_put_on_record():

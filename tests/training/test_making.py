@@ -11,7 +11,7 @@ import zerosum
 from zerosum.cli import main
 from zerosum.runs.trained import Trained
 from zerosum.runs.writing import joined
-from zerosum.training import compiling, making, tracing
+from zerosum.training import compiling, making
 from zerosum.training.sampling import CHUNK
 
 N = 2 * CHUNK + 10

@@ -79,7 +79,8 @@ class Doctor:
         self.run, self.first, self.tell, self.show = run, first, tell, show
         self.log, self.treatment, self.spread = Follower(run / "log.jsonl"), treatment, spread
         self._every_samples, self.batch_size = every_samples, batch_size
-        self.told: set[tuple[str, int | None, str]] = set()
+        self.told: set[tuple[str, str]] = set()
+        self.there: set[tuple[str, str]] = set()
         self.memory = cache(memory_of)
 
     @property
@@ -115,12 +116,15 @@ class Doctor:
         return self.batch_size is not None and not due(self.every_samples, state.samples_seen, self.batch_size)
 
     def speak(self, found: Sequence[Finding]) -> None:
-        """Say what is new."""
-        for finding in found:
-            key = (finding.kind, finding.began, finding.sampler)
-            if finding.serious and key not in self.told:
-                self.told.add(key)
+        """Say what is new, and in short what has come back."""
+        serious = {(finding.kind, finding.sampler): finding for finding in found if finding.serious}
+        for key, finding in serious.items():
+            if key not in self.told:
                 self.tell(announced(finding))
+            elif key not in self.there:
+                self.tell(f"Doctor: {finding.name} again{since(finding)}.")
+        self.there = set(serious)
+        self.told = self.told | self.there
 
 
 def looked_enough(course: Course) -> bool:
@@ -140,9 +144,13 @@ def in_words(found: Sequence[Finding]) -> str:
 def announced(finding: Finding) -> str:
     """A finding as it is told while a training goes on: since when, by what, and what to do."""
     figures = ", ".join(f"{name.removeprefix('signal/')} {value:.3g}" for name, value in shown(finding).items())
-    since = "" if finding.began is None else f" since {finding.began:,} samples"
     what = "".join(f" Try {advice.what}." for advice in finding.about.advice[:1])
-    return f"Doctor: {finding.name}{since} ({finding.detail or figures}). {finding.about.what}{what}"
+    return f"Doctor: {finding.name}{since(finding)} ({finding.detail or figures}). {finding.about.what}{what}"
+
+
+def since(finding: Finding) -> str:
+    """When a finding began, where that is known."""
+    return "" if finding.began is None else f" since {finding.began:,} samples"
 
 
 def shown(finding: Finding) -> dict[str, float]:

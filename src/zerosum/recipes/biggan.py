@@ -18,7 +18,7 @@ from zerosum.networks.attentive import AttentiveCritic, Generator
 from zerosum.networks.skip_latent import skip_generator
 from zerosum.penalties import spectral_norm
 from zerosum.recipes.groups import BALANCED, Networks, Play, Rivalry, SlopeTricks
-from zerosum.recipes.options import Opt, presets
+from zerosum.recipes.options import Opt, at, presets
 from zerosum.recipes.pairs import images_of, pair_plan
 from zerosum.spaces import Space
 from zerosum.training.plan import Plan
@@ -37,7 +37,7 @@ PAPER: dict[str, Any] = {
 """The averaged generator keeps 0.9999 of itself in each of its steps: half of it in 6931 of them."""
 
 
-@presets(imagenet128=PAPER | {"latent_size": 120}, imagenet256=PAPER | {"latent_size": 140})
+@presets(imagenet128=at(128) | PAPER | {"latent_size": 120}, imagenet256=at(256) | PAPER | {"latent_size": 140})
 def biggan(
     space: Space,
     *,

@@ -17,14 +17,15 @@ from zerosum.networks.laplacian import LaplacianCritic, LaplacianGenerator, leve
 from zerosum.penalties.gradient import r1, r2
 from zerosum.priors import Uniform
 from zerosum.recipes.groups import Networks, Play, Rivalry
-from zerosum.recipes.options import Opt, presets
+from zerosum.recipes.options import Opt, at, presets
 from zerosum.recipes.pairs import images_of, pair_plan
 from zerosum.spaces import Space
 from zerosum.training.plan import Plan
 
 
 @presets(
-    cifar10={"width": 128, "units": 1600, "latent_size": 100, "dropout": 0.5, "loss": "non-saturating", "gamma": 0.0}
+    cifar10=at(32)
+    | {"width": 128, "units": 1600, "latent_size": 100, "dropout": 0.5, "loss": "non-saturating", "gamma": 0.0}
     | {"batch_size": 128, "optimizer": "momentum", "lr": 0.02, "betas": (0.5, 0.999), "length_samples": 10_000_000}
 )
 def lapgan(

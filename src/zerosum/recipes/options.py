@@ -62,7 +62,8 @@ SUITED: dict[Recipe, dict[str, Mapping[str, Any]]] = {}
 def presets(**by_name: Mapping[str, Any]) -> Callable[[Recipe], Recipe]:
     """Give a recipe published configurations, `@presets(ffhq256={"lr": 2.5e-3})`: it then has the option `preset`.
 
-    A preset stands for the options that it sets; what is given beside it goes before.
+    A preset stands for the options that it sets; what is given beside it goes before. It may say `at` which
+    resolution it plays, which is an option of the data.
     """
 
     def attach(recipe: Recipe) -> Recipe:
@@ -72,6 +73,13 @@ def presets(**by_name: Mapping[str, Any]) -> Callable[[Recipe], Recipe]:
     return attach
 
 
+def at(side: int) -> dict[str, Any]:
+    """The part of a preset that says how high and wide images are."""
+    return {RESOLUTION: str(side)}
+
+
+RESOLUTION = "resolution"
+"""The one option of the data that a preset may set."""
 PRESETS: dict[Recipe, dict[str, Mapping[str, Any]]] = {}
 """Published configurations by name, of the recipes that have some."""
 
@@ -115,7 +123,7 @@ def build(recipe: Recipe, space: Space, given: Mapping[str, Any]) -> Plan:
     groups = {name: group_of(default) for name, (_, default) in arguments.items() if is_dataclass(default)}
     known = options(recipe)
     allowed = {*arguments, *known, *(field for group in groups.values() for field in group)} - set(groups)
-    given = with_preset(recipe, given)
+    given = {name: value for name, value in with_preset(recipe, given).items() if name != RESOLUTION}
     for name, value in given.items():
         if name not in allowed:
             raise UserError(f"Unknown option {name!r}.{nearest(name, allowed)} Allowed: {', '.join(sorted(known))}.")

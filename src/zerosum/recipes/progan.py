@@ -14,7 +14,7 @@ from zerosum.losses import AdversarialName
 from zerosum.networks.progressive import PROGRESSIVE
 from zerosum.penalties import PENALTIES, PenaltyName, drift
 from zerosum.recipes.groups import Networks, Play, Rivalry, Tricks
-from zerosum.recipes.options import Opt, presets
+from zerosum.recipes.options import Opt, at, presets
 from zerosum.recipes.pairs import images_of, pair_plan
 from zerosum.schedules import Growth
 from zerosum.spaces import Space
@@ -25,8 +25,8 @@ PAPER: dict[str, Any] = {"latent_size": 512, "ema_half_life_samples": 11_000.0}
 
 
 @presets(
-    lsun256=PAPER | {"width": 64, "grow_samples": 9_600_000, "length_samples": 12_000_000},
-    celebahq1024=PAPER | {"width": 16, "grow_samples": 12_800_000, "length_samples": 15_000_000},
+    lsun256=at(256) | PAPER | {"width": 64, "grow_samples": 9_600_000, "length_samples": 12_000_000},
+    celebahq1024=at(1024) | PAPER | {"width": 16, "grow_samples": 12_800_000, "length_samples": 15_000_000},
 )
 def progan(
     space: Space,

@@ -14,14 +14,15 @@ from zerosum.networks import Family
 from zerosum.networks.attentive import AttentiveCritic, Generator
 from zerosum.penalties import spectral_norm
 from zerosum.recipes.groups import Networks, Play, Rivalry, SlopeTricks
-from zerosum.recipes.options import Opt, presets
+from zerosum.recipes.options import Opt, at, presets
 from zerosum.recipes.pairs import images_of, pair_plan
 from zerosum.spaces import Space
 from zerosum.training.plan import Plan
 
 
 @presets(
-    imagenet128={"width": 64, "latent_size": 128, "attention": 32, "labels": "projection"}
+    imagenet128=at(128)
+    | {"width": 64, "latent_size": 128, "attention": 32, "labels": "projection"}
     | {"batch_size": 256, "length_samples": 256_000_000, "lr": 1e-4, "critic_lr": 4e-4}
 )
 def sagan(

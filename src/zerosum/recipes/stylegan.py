@@ -17,7 +17,7 @@ from zerosum.losses import AdversarialName
 from zerosum.networks.style_families import growing_family
 from zerosum.penalties import PENALTIES, PenaltyName, drift
 from zerosum.recipes.groups import Networks, Play, Rivalry, Tricks
-from zerosum.recipes.options import Opt, presets
+from zerosum.recipes.options import Opt, at, presets
 from zerosum.recipes.pairs import images_of, pair_plan
 from zerosum.schedules import Growth
 from zerosum.spaces import Space
@@ -35,10 +35,10 @@ FFHQ = PAPER | {"loss": "non-saturating", "penalty": "r1", "penalty_weight": 5.0
 
 
 @presets(
-    ffhq256=FFHQ | {"width": 64, "grow_samples": 6_000_000},
-    ffhq512=FFHQ | {"width": 32, "grow_samples": 7_200_000},
-    ffhq1024=FFHQ | {"width": 16, "grow_samples": 8_400_000},
-    celebahq1024=PAPER | {"width": 16, "grow_samples": 8_400_000},
+    ffhq256=at(256) | FFHQ | {"width": 64, "grow_samples": 6_000_000},
+    ffhq512=at(512) | FFHQ | {"width": 32, "grow_samples": 7_200_000},
+    ffhq1024=at(1024) | FFHQ | {"width": 16, "grow_samples": 8_400_000},
+    celebahq1024=at(1024) | PAPER | {"width": 16, "grow_samples": 8_400_000},
 )
 def stylegan(
     space: Space,

@@ -16,7 +16,7 @@ from zerosum.losses import ADVERSARIAL, AdversarialName
 from zerosum.networks.style_families import skip_family
 from zerosum.penalties.gradient import r1, r2
 from zerosum.recipes.groups import Networks, Play, Rivalry, Tricks
-from zerosum.recipes.options import Opt, presets
+from zerosum.recipes.options import Opt, at, presets
 from zerosum.recipes.pairs import images_of, pair_plan
 from zerosum.spaces import Space
 from zerosum.training.plan import Plan
@@ -35,15 +35,20 @@ PAPER: dict[str, Any] = {
 
 
 @presets(
-    ffhq256=PAPER
+    ffhq256=at(256)
+    | PAPER
     | {"width": 64, "batch_size": 64, "group": 8, "lr": 2.5e-3, "gamma": 1.0, "ema_half_life_samples": 20_000.0},
-    ffhq512=PAPER
+    ffhq512=at(512)
+    | PAPER
     | {"width": 64, "batch_size": 64, "group": 8, "lr": 2.5e-3, "gamma": 0.5, "ema_half_life_samples": 20_000.0},
-    ffhq1024=PAPER
+    ffhq1024=at(1024)
+    | PAPER
     | {"width": 32, "batch_size": 32, "group": 4, "lr": 2e-3, "gamma": 2.0, "ema_half_life_samples": 10_000.0},
-    config_f=PAPER
+    config_f=at(1024)
+    | PAPER
     | {"width": 32, "batch_size": 32, "group": 4, "lr": 2e-3, "gamma": 10.0, "ema_half_life_samples": 10_000.0},
-    cifar10=PAPER
+    cifar10=at(32)
+    | PAPER
     | {"width": 512, "batch_size": 64, "group": 32, "lr": 2.5e-3, "gamma": 0.01, "ema_half_life_samples": 500_000.0}
     | {"depth": 2, "length_samples": 100_000_000, "path_length_weight": 0.0, "mixing": 0.0, "critic_blocks": "plain"},
 )

@@ -18,7 +18,7 @@ from zerosum.losses import AdversarialName
 from zerosum.networks.style_families import alias_free_family
 from zerosum.penalties.gradient import r1, r2
 from zerosum.recipes.groups import Networks, Play, Rivalry, Tricks
-from zerosum.recipes.options import Opt, presets
+from zerosum.recipes.options import Opt, at, presets
 from zerosum.recipes.pairs import images_of, pair_plan
 from zerosum.schedules import Decay
 from zerosum.spaces import Space
@@ -52,12 +52,12 @@ FFHQ256: dict[str, Any] = (
 
 
 @presets(
-    ffhq1024_t=FFHQ1024,
-    ffhq1024_r=FFHQ1024 | R,
-    afhq512_t=AFHQ512 | {"gamma": 8.2},
-    afhq512_r=AFHQ512 | R | {"gamma": 16.4},
-    ffhq256_t=FFHQ256,
-    ffhq256_r=R | FFHQ256,
+    ffhq1024_t=at(1024) | FFHQ1024,
+    ffhq1024_r=at(1024) | FFHQ1024 | R,
+    afhq512_t=at(512) | AFHQ512 | {"gamma": 8.2},
+    afhq512_r=at(512) | AFHQ512 | R | {"gamma": 16.4},
+    ffhq256_t=at(256) | FFHQ256,
+    ffhq256_r=at(256) | R | FFHQ256,
 )
 def stylegan3(
     space: Space,

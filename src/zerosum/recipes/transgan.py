@@ -18,7 +18,7 @@ from zerosum.networks.vit import usual_patch
 from zerosum.penalties import drift
 from zerosum.penalties.gradient import gradient_penalty, r1, r2
 from zerosum.recipes.groups import Networks, Play, Rivalry, Tricks
-from zerosum.recipes.options import Opt, presets
+from zerosum.recipes.options import Opt, at, presets
 from zerosum.recipes.pairs import images_of, pair_plan
 from zerosum.spaces import Space
 from zerosum.training.plan import Plan
@@ -44,10 +44,12 @@ PAPER: dict[str, Any] = {
 
 
 @presets(
-    cifar10=PAPER
+    cifar10=at(32)
+    | PAPER
     | {"width": 64, "latent_size": 256, "depths": "5, 4, 2", "norm": "layer", "patch": 2, "scales": 2}
     | {"batch_size": 64, "length_samples": 32_000_000, "ema_half_life_samples": 440_000.0},
-    church256=PAPER
+    church256=at(256)
+    | PAPER
     | {"width": 16, "latent_size": 512, "depths": "5, 4", "norm": "pixel", "patch": 4, "scales": 3}
     | {"batch_size": 64, "length_samples": 32_000_000, "ema_half_life_samples": 8_800.0},
 )

@@ -20,7 +20,7 @@ from zerosum.networks.vit import ViTCritic, ViTGenerator, usual_patch
 from zerosum.penalties.constraints import InitialSpectralNorm, spectral_norm
 from zerosum.penalties.gradient import r1, r2
 from zerosum.recipes.groups import Networks, Play, Rivalry, Tricks
-from zerosum.recipes.options import Opt, presets
+from zerosum.recipes.options import Opt, at, presets
 from zerosum.recipes.pairs import images_of, pair_plan
 from zerosum.spaces import Space
 from zerosum.training.plan import Plan
@@ -42,8 +42,8 @@ PAPER: dict[str, Any] = {
 
 
 @presets(
-    cifar10=PAPER | {"patch": 4, "depth": 4, "critic_depth": 4},
-    celeba64=PAPER | {"patch": 8, "depth": 6, "critic_depth": 6},
+    cifar10=at(32) | PAPER | {"patch": 4, "depth": 4, "critic_depth": 4},
+    celeba64=at(64) | PAPER | {"patch": 8, "depth": 6, "critic_depth": 6},
 )
 def vitgan(
     space: Space,

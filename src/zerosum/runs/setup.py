@@ -187,13 +187,12 @@ def settle(
         raise UserError(f"devices is {devices}; at least 1 is needed.")
     if microbatch is not None and microbatch < 1:
         raise UserError(f"microbatch is {microbatch}; at least one sample is worked on at a time.")
-    data_options, given = split(flat)
+    name = recommend(data, split(flat)[0]) if recipe is None else recipe
+    function = recipes.recipe(name) if isinstance(name, str) else as_recipe(name)
+    refuse_unknown(split(flat)[1], function)
+    data_options, given = split(with_preset(function, flat))
     if length_samples is not None:
         given["length_samples"] = length_samples
-    name = recommend(data, data_options) if recipe is None else recipe
-    function = recipes.recipe(name) if isinstance(name, str) else as_recipe(name)
-    refuse_unknown(given, function)
-    given = with_preset(function, given)
     own = not isinstance(name, str) or not isinstance(data, str | Path) or bool({*OWN} & set(given))
     opened = open_data(data, data_options, progress=progress)
     device = resolve_device(device)

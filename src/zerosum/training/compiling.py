@@ -14,6 +14,7 @@ from zerosum.training.moves import Compute, EngineMove, Table, seed_layers
 from zerosum.training.pieces import Computed
 from zerosum.training.plan import Plan
 from zerosum.training.tracing import (
+    SAME,
     Fork,
     Graph,
     NotCompilableError,
@@ -200,7 +201,9 @@ def capture(graph: Graph, game: Game, batch: Batch, draw: Draw, controls: Contro
     others = [torch.zeros_like(tensor) for tensor in graph.handed(batch, draw.sub(), controls)]
     try:
         with refusing(), unchanged(game), torch.no_grad():
+            wanted, _ = graph(batch, draw.sub(), controls)
+        with refusing(), unchanged(game), torch.no_grad():
             graph.run = Captured(run, others, graph.held)
-            refuse_apart(graph.plain, graph(batch, draw.sub(), controls)[0])
+            refuse_apart(wanted, graph(batch, draw.sub(), controls)[0], SAME)
     except NotCompilableError:
         graph.run = run

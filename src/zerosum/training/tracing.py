@@ -26,6 +26,8 @@ from zerosum.training.pieces import Computed
 
 CLOSE = 0.2
 """How far compiled gradients may be from the others, over the length of these: bfloat16 is rounded elsewhere."""
+SAME = 1e-3
+"""How far a recording's may be from what was recorded: sums in another order, no more."""
 
 
 class NotCompilableError(Exception):
@@ -152,11 +154,11 @@ def refusing() -> Iterator[None]:
         raise NotCompilableError(first_line(error)) from error
 
 
-def refuse_apart(plain: Sequence[Tensor | None], found: Sequence[Tensor | None]) -> None:
-    """Raise a NotCompilableError where gradients have nothing to do with those that are not compiled."""
+def refuse_apart(plain: Sequence[Tensor | None], found: Sequence[Tensor | None], close: float = CLOSE) -> None:
+    """Raise a NotCompilableError where gradients are not those that are wanted."""
     wanted, got = flat(plain), flat(found)
     apart = float((got - wanted).norm() / wanted.norm().clamp_min(1e-30))
-    if not apart <= CLOSE:
+    if not apart <= close:
         raise NotCompilableError(f"its gradients come out {apart:.2g} apart")
 
 
