@@ -191,6 +191,16 @@ def test_a_run_is_found_where_it_was_asked_for(gan):
     assert gan.sample().shape == (64, 2)
 
 
+def test_a_run_is_opened_by_its_name_or_path_and_shown_in_a_line(gan, monkeypatch):
+    monkeypatch.chdir(gan.path.parent)
+    for name in (gan.path, str(gan.path), gan.path.name):
+        opened = zerosum.Run(name)
+        assert opened.plan == gan.plan
+        assert repr(opened) == f"Run(path={opened.path!r})"
+    with pytest.raises(zerosum.UserError, match="There is no run 'nothing'"):
+        zerosum.Run("nothing")
+
+
 def test_runs_are_numbered_and_never_overwritten(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     runs = [zerosum.train("gan", data="ring", width=8, **QUICK) for _ in range(2)]

@@ -1,7 +1,7 @@
 """zerosum from Python: train, resume, sample, explore, evaluate, diagnose, compare."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,17 +49,28 @@ from zerosum.training.observers import Observer
 from zerosum.training.plan import Plan
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Run:
     """A training on disk.
 
+    Args:
+        run: a name under `runs/`, or a path.
+        game: the players, where they came from Python; the run can then be sampled from while this object lives.
+
     Attributes:
         path: its directory.
-        game: the players, where they came from Python; the run can then be sampled from while this object lives.
+        game: see there.
+
+    Raises:
+        UserError: there is no such run.
     """
 
     path: Path
-    game: Game | None = None
+    game: Game | None = field(default=None, repr=False)
+
+    def __init__(self, run: str | Path, game: Game | None = None) -> None:
+        object.__setattr__(self, "path", find_run(run))
+        object.__setattr__(self, "game", game)
 
     @property
     def plan(self) -> dict[str, Any]:
@@ -354,7 +365,7 @@ def sample(
     Raises:
         UserError: no such run, class, sampler or checkpoint, or `out` cannot be written.
     """
-    opened = run if isinstance(run, Run) else Run(find_run(run))
+    opened = run if isinstance(run, Run) else Run(run)
     how: dict[str, Any] = {"averaged": averaged, "sampler": sampler, "checkpoint": checkpoint}
     samples = opened.samples(n, seed=seed, label=label, psi=psi, threshold=threshold, **how)
     if out is not None:
@@ -393,7 +404,7 @@ def explore(
     way(what)  # what is refused is refused before anything is opened
     if out is not None:
         refuse_ending(Path(out), steps=what in STEPPING)
-    opened = run if isinstance(run, Run) else Run(find_run(run))
+    opened = run if isinstance(run, Run) else Run(run)
     explorer = opened.latents(
         checkpoint=checkpoint, sampler=sampler, data=data, device=resolve_device(device), progress=progress
     )
@@ -430,7 +441,7 @@ def write_samples(
     Raises:
         UserError: no such run, class, sampler or checkpoint, or `out` cannot be written.
     """
-    opened = run if isinstance(run, Run) else Run(find_run(run))
+    opened = run if isinstance(run, Run) else Run(run)
     refuse_unwritable(Path(out))
     how = resolve_compile(compile, own=opened.game is not None)
     asked: dict[str, Any] = {"averaged": averaged, "sampler": sampler, "checkpoint": checkpoint}
@@ -458,7 +469,7 @@ def classify(
     Raises:
         UserError: the run has learned no classifier, or the samples cannot be had or are of another form.
     """
-    opened = run if isinstance(run, Run) else Run(find_run(run))
+    opened = run if isinstance(run, Run) else Run(run)
     found = ask_classifier(opened.path, data, game=opened.game, checkpoint=checkpoint, progress=progress)
     if out is not None:
         found.save(Path(out))

@@ -1,3 +1,4 @@
+import os
 from typing import Literal
 
 import pytest
@@ -13,7 +14,11 @@ GROUPS = {
         Flag("betas", tuple[float, float], (0.5, 0.999), "Moments."),
         Flag("loss", Literal["hinge", "minimax"], "hinge", "Loss."),
     ],
-    "data": [Flag("flip", bool, False, "Mirror."), Flag("held_out", float, 0.2, "Share.")],
+    "data": [
+        Flag("flip", bool, False, "Mirror."),
+        Flag("held_out", float, 0.2, "Share."),
+        Flag("range", Literal["[-1,1]", "[0,1]"], "[-1,1]", "Of values."),
+    ],
 }
 
 
@@ -50,21 +55,25 @@ def test_words_become_values(line, expected):
         ("--no-width", "Unknown option --no-width."),
         ("--recipe dcgan", "Unknown option --recipe."),
         ("--width x", "--width cannot be used: 'x' is not a whole number. See"),
-        ("--lr x", "--lr cannot be used"),
+        ("--lr x", "--lr cannot be used: 'x' is not a number. See"),
         ("--held-out x", "--held-out cannot be used: 'x' is not a number. See"),
         ("--loss foo", "--loss cannot be 'foo'. Allowed: 'hinge', 'minimax'. See"),
+        ("--range unit", "--range cannot be 'unit'. Allowed: '[-1,1]', '[0,1]'. See"),
         ("--width", "--width needs a value. See"),
         ("--betas 1", "--betas needs 2 values. See"),
         ("dcgan and more", "Too much on the command line: and"),
     ],
 )
-def test_a_mistake_is_told_in_one_line(line, message, capsys):
+@pytest.mark.parametrize("columns", ["20", "80"])
+def test_a_mistake_is_told_in_one_line(line, message, columns, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", columns)
     with pytest.raises(UserError) as caught:
         parsed(line)
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
     assert not set("│╭╰─") & set(str(caught.value))
     assert capsys.readouterr() == ("", "")
+    assert os.environ["COLUMNS"] == columns
 
 
 def test_the_help_names_every_flag_with_its_default(capsys):

@@ -6,6 +6,7 @@ each command line, a field a flag and a group of help text for each group of fla
 
 import contextlib
 import io
+import os
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, make_dataclass
@@ -16,10 +17,13 @@ import tyro
 
 from zerosum.errors import UserError, nearest
 
+HELP = {"-h", "--help"}
 WORDINGS = {
     r"Error parsing (\S+?):": r"\1 cannot be used:",
     r"invalid literal for int\(\) with base 10: ('.*')": r"\1 is not a whole number",
     r"could not convert string to float: ('.*')": r"\1 is not a number",
+    r"no type matching \{None\}\|INT could be instantiated from \[('.*')\]": r"\1 is not a whole number",
+    r"no type matching \{None\}\|FLOAT could be instantiated from \[('.*')\]": r"\1 is not a number",
     r"^invalid choice ('.*') for argument '(\S+)'. Expected one of \((.*)\)": r"\2 cannot be \1. Allowed: \3",
     r"^Missing value for argument '(\S+)'. Expected 1 values": r"\1 needs a value",
     r"^Missing value for argument '(\S+)'. Expected (\d+) values": r"\1 needs \2 values",
@@ -81,7 +85,7 @@ def parse(groups: Groups, words: Sequence[str], *, command: str, description: st
         UserError: an unknown flag, or a value that its flag does not take.
     """
     _refuse_unknown(groups, words, command)
-    with _plain_errors(command):
+    with _plain_errors(command), contextlib.nullcontext() if HELP & set(words) else _in_one_line():
         parsed: Any = tyro.cli(
             _nested(groups),
             args=list(words),
@@ -179,6 +183,19 @@ def _plain_errors(command: str) -> Iterator[None]:
         if not stop.code:
             raise
         _refuse(_unboxed(stderr.getvalue()), command)
+
+
+@contextlib.contextmanager
+def _in_one_line() -> Iterator[None]:
+    """Have tyro break no message into lines: it breaks words, too, and nobody could put these together again."""
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = "100000"
+    try:
+        yield
+    finally:
+        del os.environ["COLUMNS"]
+        if before is not None:
+            os.environ["COLUMNS"] = before
 
 
 def _unboxed(text: str) -> str:
