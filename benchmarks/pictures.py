@@ -58,8 +58,8 @@ class Picture:
 
 TABLE = (
     Picture("digits", "digits"),
-    Picture("ring", "ring", "r3gan", 2_000_000),
-    Picture("grid", "grid", "r3gan", 2_000_000),
+    Picture("ring", "ring", "r3gan", 4_096_000),
+    Picture("grid", "grid", "r3gan", 4_096_000, {"gamma": 4e-3}),
     Picture("gan", "digits", "gan", 300_000),
     Picture("dcgan", "digits", "dcgan", 50_000, {"width": 32}),
     Picture("lsgan", "digits", "lsgan", 30_000, {"width": 32}),

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -412,12 +413,72 @@ def test_data_that_was_moved_is_named_anew_and_other_data_refused(tmp_path):
     before = files(run.path)
     with pytest.raises(zerosum.UserError, match=r"data: '.*points.npy \(.*\)' in the run, '.*others.npy \(.*\)' given"):
         zerosum.resume(run, data=tmp_path / "others.npy", length_samples=96, progress=False)
-    with pytest.raises(zerosum.UserError, match="no such file"):
+    gone = r"no longer at .*points.npy. Say where it is now: zerosum resume .*run --data PATH\."
+    with pytest.raises(zerosum.UserError, match=gone):
         zerosum.resume(run, length_samples=96, progress=False)
     assert files(run.path) == before
     moved = zerosum.resume(run, data=tmp_path / "moved.npy", length_samples=96, progress=False)
     assert moved.log[-1]["samples_seen"] == 96
     assert moved.plan["resumable"] is True
+    assert zerosum.resume(run, length_samples=128, progress=False).log[-1]["samples_seen"] == 128
+
+
+def test_data_is_found_again_from_another_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("points.npy", POINTS)
+    run = zerosum.train("gan", data="points.npy", width=8, **QUICK, out="run")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert zerosum.resume(tmp_path / run.path, length_samples=64, progress=False).log[-1]["samples_seen"] == 64
+
+
+def test_a_recipe_on_ones_own_array_is_sampled_by_its_name_alone(tmp_path):
+    """Only its data cannot be described by a file, and samples need none."""
+    run = zerosum.train("gan", data=POINTS, width=8, **QUICK, out=tmp_path / "run")
+    assert run.plan["resumable"] is False
+    assert torch.equal(zerosum.Run(run.path).sample(4), run.sample(4))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"seed": 1.5}, "seed = 1.5 is not possible: it takes a whole number"),
+        ({"seed": None}, "seed = None is not possible"),
+        ({"devices": "2"}, "devices = '2' is not possible"),
+        ({"doctor": False}, "doctor"),
+        ({"compile": False}, "Unknown compile False"),
+        ({"device": torch.device("cpu")}, "Unknown device"),
+        ({"evaluate": None}, "evaluate is None; it takes auto, off, or names of metrics"),
+        ({"flip": "no"}, "flip = 'no' is not possible: it takes true or false"),
+        ({"held_out": "0.2"}, "held_out = '0.2' is not possible: it takes a number"),
+        ({"observers": 3}, "observers is 3; it takes a list"),
+        ({"observers": [print]}, "is no observer"),
+    ],
+)
+def test_values_of_another_type_are_refused_and_leave_nothing(tmp_path, wrong, message):
+    with pytest.raises(zerosum.UserError, match=message):
+        zerosum.train("gan", **{"data": "ring", "width": 8, **QUICK, "out": tmp_path / "run"} | wrong)
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_cannot_act_on_a_ready_game_is_no_option_of_it(tmp_path):
+    with pytest.raises(zerosum.UserError, match="Unknown option 'lr'"):
+        zerosum.train(game(), data="ring", lr=1.0, **QUICK, out=tmp_path / "run")
+    run = zerosum.train(game(), data="ring", **QUICK, out=tmp_path / "run")
+    assert not {"lr", "optimizer", "betas"} & run.plan["options"].keys()
+
+
+def test_a_phase_of_nobody_is_refused():
+    phase = Phase("P", ("H",), lambda *what: Result({}))
+    with pytest.raises(zerosum.UserError, match="Unknown player in phase 'P': 'H'"):
+        Game(players={}, phases=(phase,), samplers={})
+
+
+def test_a_game_that_averages_nothing_samples_from_what_is_played(tmp_path):
+    made = game()
+    players = {name: replace(player, averaged=False) for name, player in made.players.items()}
+    run = zerosum.train(replace(made, players=players), data="ring", **QUICK, out=tmp_path / "run")
+    assert run.sample(3).shape == (3, 2)
 
 
 @pytest.mark.parametrize("length", [None, 48, 8])

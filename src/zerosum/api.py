@@ -30,7 +30,7 @@ from zerosum.runs.comparison import Comparison, comparison
 from zerosum.runs.diagnosing import Diagnosis
 from zerosum.runs.diagnosing import diagnose as diagnose_training
 from zerosum.runs.diagnosing import store as store_findings
-from zerosum.runs.directory import find_run, read_log, read_plan
+from zerosum.runs.directory import find_run, read_log, read_plan, refuse_taken
 from zerosum.runs.doctoring import Doctoring
 from zerosum.runs.evaluating import Given, feature_network, matter_of
 from zerosum.runs.evaluations import store
@@ -44,7 +44,7 @@ from zerosum.runs.setup import recommend as recommend_for
 from zerosum.runs.trained import Trained
 from zerosum.runs.watching import watcher
 from zerosum.runs.writing import Samples, joined, refuse_unwritable, write
-from zerosum.training.devices import resolve_compile, resolve_device
+from zerosum.training.devices import refuse_uneven, resolve_compile, resolve_device
 from zerosum.training.observers import Observer
 from zerosum.training.plan import Plan
 
@@ -194,7 +194,9 @@ def train(
     )
     usual = "treat" if recipe == AUTO else "watch"
     doctoring = Doctoring(
-        doctor=doctor or usual, doctor_switch=doctor_switch, doctor_every_samples=doctor_every_samples
+        doctor=usual if doctor is None else doctor,
+        doctor_switch=doctor_switch,
+        doctor_every_samples=doctor_every_samples,
     )
     name, chosen, checked = chosen_for(recipe, data, options, device=device, progress=progress)
     setup = settle(
@@ -248,10 +250,27 @@ def train_seeds(
     return [_played(*played) for played in zip(trainings, train_side_by_side(trainings, out), strict=True)]
 
 
-def describe(recipe: str | None = None, *, data: Any = "digits", **how: Any) -> dict[str, Any]:
-    """What `train` would do, as the content of `plan.json`; nothing is written."""
+def describe(
+    recipe: str | None = None,
+    *,
+    data: Any = "digits",
+    out: str | Path | None = None,
+    seeds: int | None = None,
+    **how: Any,
+) -> dict[str, Any]:
+    """What `train`, or with `seeds` `train_seeds`, would do, as the content of `plan.json`; nothing is written.
+
+    Raises:
+        UserError: they would refuse it.
+    """
     setup, wishes, doctoring, _ = _settled(recipe, data, how, progress=False)
-    return planned(setup, setup.plan(), wishes, doctoring)
+    plan = setup.plan()
+    refuse_uneven(plan.batch_size, setup.devices)
+    if out is not None:
+        refuse_taken(Path(out))
+    if seeds is not None:
+        seeded(setup, seeds)
+    return planned(setup, plan, wishes, doctoring)
 
 
 def _settled(
@@ -314,7 +333,8 @@ def resume(
     training = prepare(setup, wishes, doctoring, observers, progress)
     evaluation = {"evaluation": training.document["evaluation"]} if changes else {}
     doctor = {"doctor": training.document["doctor"]} if care else {}
-    return _played(training.resume(path, document | evaluation | doctor), path)
+    moved = {"data": document["data"] | {"name": setup.data.name}}
+    return _played(training.resume(path, document | evaluation | doctor | moved), path)
 
 
 def _played(training: Training, path: Path) -> Run:

@@ -52,12 +52,13 @@ def nearest(given: str, allowed: Iterable[str]) -> str:
     return f" Did you mean {matches[0]!r}?" if matches else ""
 
 
-def choose(kind: str, given: str, allowed: Mapping[str, T]) -> T:
+def choose(kind: str, given: object, allowed: Mapping[str, T]) -> T:
     """The entry of `allowed` that is called `given`.
 
     Raises:
         UserError: there is none; the message lists the names and the nearest one.
     """
-    if given not in allowed:
-        raise UserError(f"Unknown {kind} {given!r}.{nearest(given, allowed)} Allowed: {', '.join(sorted(allowed))}.")
+    if not isinstance(given, str) or given not in allowed:
+        hint = nearest(str(given), allowed)
+        raise UserError(f"Unknown {kind} {given!r}.{hint} Allowed: {', '.join(sorted(allowed))}.")
     return allowed[given]

@@ -99,11 +99,14 @@ def test_mixed_images_get_one_form(folder: Folder) -> None:
     assert stored(small)[5].max() <= stored(small).max() == 65535
 
 
-def test_what_is_not_an_image_by_name_is_left_alone(folder: Folder) -> None:
+def test_what_is_not_an_image_by_name_is_left_alone(folder: Folder, tmp_path: Path) -> None:
     extra = {"notes.txt": b"hello", ".hidden.png": b"", "__MACOSX/._000.png": b"", ".git/x.png": b""}
+    path = folder(images(4) | extra)
+    shutil.make_archive(str(tmp_path / "packed"), "zip", path)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert len(stored(open_data(folder(images(4) | extra)))) == 4
+        for given in (path, tmp_path / "packed.zip"):
+            assert len(stored(open_data(given))) == 4
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights there")

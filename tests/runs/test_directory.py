@@ -54,7 +54,7 @@ def test_a_directory_with_other_files_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(UserError, match=r"not empty"):
         new_run_directory(tmp_path, "gan", "ring")
-    with pytest.raises(UserError, match=r"not empty"):
+    with pytest.raises(UserError, match=r"is a file"):
         new_run_directory(tmp_path / "thesis.tex", "gan", "ring")
     assert os.listdir(tmp_path) == ["thesis.tex"]
 

@@ -51,15 +51,15 @@ def run(words: list[str]) -> None:
     values = parse(
         groups, ["--help"] if asks else words, command="train", description=DESCRIPTION.format(recipe=recipe)
     )
+    if automatic and values["recipe"] is not None:
+        raise UserError(f"auto chooses the recipe: leave {values['recipe']!r} out, or auto.")
     if values["recipe"] not in (None, recipe):
         raise UserError(f"Name the recipe first: zerosum train {values['recipe']} …")
     options = given(values, groups, words) | {"recipe": AUTO if automatic else recipe}
-    seeds = options.pop("seeds", None)
     if options.pop("dry_run", False):
-        options.pop("out", None)
         show(plan_tables(api.describe(**options)))
-    elif seeds is not None:
-        for run in api.train_seeds(seeds=seeds, **options):
+    elif "seeds" in options:
+        for run in api.train_seeds(**options):
             print(run.path)
     else:
         show(places(api.train(**options).path))

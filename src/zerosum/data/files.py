@@ -118,7 +118,7 @@ def _walk(path: Path) -> list[str]:
 
 def _is_image(name: str) -> bool:
     path = PurePosixPath(name)
-    hidden = path.name.startswith(".") or "__MACOSX" in path.parts
+    hidden = any(part.startswith(".") for part in path.parts) or "__MACOSX" in path.parts
     return path.suffix.lower() in decode.SUFFIXES and not hidden
 
 

@@ -1,17 +1,20 @@
 """How data is prepared: the options that every source understands, each of them a flag of the command line."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, get_args, get_type_hints
 
 from typing_extensions import Doc
 
 from zerosum.data.splits import USUAL_SHARE
 from zerosum.errors import UserError, choose
+from zerosum.kinds import refuse_misfit
 from zerosum.spaces.images import Preprocessing
 
 Fit = Literal["crop", "stretch", "pad"]
 LabelKind = Literal["character", "style"]
 LARGEST_SIDE = 16_384
+FREE = ("resolution", "target")
+"""What may be of other types in Python: a number, a path."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +59,9 @@ class DataOptions:
         choose("preprocessing", self.preprocessing, dict.fromkeys(get_args(Preprocessing)))
         choose("fit", self.fit, dict.fromkeys(get_args(Fit)))
         choose("label", self.label, dict.fromkeys(get_args(LabelKind)))
+        for name, kind in get_type_hints(type(self)).items():
+            if name not in FREE:
+                refuse_misfit(name, getattr(self, name), kind)
         _ = self.size
         if self.channels is not None and self.channels < 1:
             raise UserError(f"channels is {self.channels}; it must be at least 1.")

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from zerosum.data.core import Batch
 from zerosum.draw import Draw
+from zerosum.errors import choose
 from zerosum.priors import Prior
 
 Controls = Mapping[str, float]
@@ -146,6 +147,11 @@ class Game:
     classifier: Callable[[Networks, Tensor], Tensor] | None = None
     state: nn.ModuleDict = field(default_factory=nn.ModuleDict)
     view: Callable[[Tensor], Tensor] = as_it_is
+
+    def __post_init__(self) -> None:
+        for phase in self.phases:
+            for name in phase.players:
+                choose(f"player in phase {phase.name!r}:", name, self.players)
 
     @property
     def networks(self) -> dict[str, nn.Module]:

@@ -104,6 +104,7 @@ def setup_of(published: Published, name: str, digest: str) -> Setup:
         compile="off",
         microbatch=None,
         own=False,
+        own_game=False,
     )
 
 

@@ -27,16 +27,11 @@ BALANCED = Annotated[bool, Opt("Deal every class as often as the others, however
 
 
 @dataclass(frozen=True, kw_only=True)
-class Play:
-    """How a game is played, whichever game it is."""
+class Course:
+    """How a game is played, whichever game it is and whoever optimises its players."""
 
     batch_size: Annotated[int, Opt("Real samples a round, over all devices.", 1, 65536)] = 64
     length_samples: Annotated[int, Opt("Real samples seen when the training ends.", 1, 10**12)] = 200_000
-    lr: Annotated[float, Opt("Learning rate.", 0, 10)] = 2e-4
-    optimizer: Annotated[OptimizerName, Opt("Of every player.")] = "adam"
-    betas: Annotated[tuple[float, float], Opt(BETAS, -1, 1)] = (0.5, 0.999)
-    weight_decay: Annotated[float, Opt("Decoupled for adamw, added to the gradient elsewhere.", 0, 10)] = 0.0
-    optimistic: Annotated[bool, Opt("Steps of twice the new update minus the last one.")] = False
     lookahead: Annotated[int, Opt("Rounds after which all weights go part of the way back; 0: never.", 0, 10**9)] = 0
     lookahead_rate: Annotated[float, Opt("Share of the way that is kept.", 0, 1)] = 0.5
     lr_decay: Annotated[DecayName, Opt("How the learning rate falls to 0.")] = "none"
@@ -47,17 +42,6 @@ class Play:
     report_every_samples: Annotated[int | None, Opt("Between two lines of the log; by default length / 200.", 1)] = None
     snapshot_every_samples: Annotated[int | None, Opt("Between two pictures; by default length / 20.", 1)] = None
     checkpoint_every_samples: Annotated[int | None, Opt("Between checkpoints; by default length / 10.", 1)] = None
-
-    def optimizer_at(self, lr: float | None = None) -> Optimizer:
-        """The optimizer, with another learning rate where one is given."""
-        lr = self.lr if lr is None else lr
-        return Optimizer(
-            name=self.optimizer,
-            lr=lr,
-            betas=self.betas,
-            weight_decay=self.weight_decay,
-            optimistic=self.optimistic,
-        )
 
     def plan(
         self,
@@ -84,6 +68,28 @@ class Play:
             report_every_samples=every(self.report_every_samples, 200),
             snapshot_every_samples=every(self.snapshot_every_samples, 20),
             checkpoint_every_samples=every(self.checkpoint_every_samples, 10),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Play(Course):
+    """How a game is played whose players all have one kind of optimizer."""
+
+    lr: Annotated[float, Opt("Learning rate.", 0, 10)] = 2e-4
+    optimizer: Annotated[OptimizerName, Opt("Of every player.")] = "adam"
+    betas: Annotated[tuple[float, float], Opt(BETAS, -1, 1)] = (0.5, 0.999)
+    weight_decay: Annotated[float, Opt("Decoupled for adamw, added to the gradient elsewhere.", 0, 10)] = 0.0
+    optimistic: Annotated[bool, Opt("Steps of twice the new update minus the last one.")] = False
+
+    def optimizer_at(self, lr: float | None = None) -> Optimizer:
+        """The optimizer, with another learning rate where one is given."""
+        lr = self.lr if lr is None else lr
+        return Optimizer(
+            name=self.optimizer,
+            lr=lr,
+            betas=self.betas,
+            weight_decay=self.weight_decay,
+            optimistic=self.optimistic,
         )
 
 

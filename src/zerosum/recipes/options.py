@@ -6,13 +6,13 @@ fields; that is how recipes share groups of options and still give each its own 
 
 import inspect
 import math
-import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 from zerosum.errors import UserError, choose, nearest
+from zerosum.kinds import refuse_misfit
 from zerosum.spaces import Space
 from zerosum.training.plan import Plan
 
@@ -159,48 +159,12 @@ def mark_of(hint: Any) -> Opt | None:
 
 def check(option: Option, value: Any) -> None:
     """Raise a UserError when `value` is not what the option takes."""
-    if not fits(value, option.type):
-        raise UserError(f"{option.name} = {value!r} is not possible: it takes {wording(option.type)}.")
+    refuse_misfit(option.name, value, option.type)
     numbers = [n for n in (value if isinstance(value, list | tuple) else [value]) if isinstance(n, int | float)]
     if any(n in (math.inf, -math.inf) for n in numbers):
         raise UserError(f"{option.name} = {value!r} is not possible: it must be finite.")
     if any(not option.low <= n <= option.high for n in numbers):
         raise UserError(f"{option.name} = {value!r} is out of range: {bounds(option)}.")
-
-
-def fits(value: Any, kind: Any) -> bool:
-    """Whether `value` is of the type `kind`."""
-    origin = get_origin(kind)
-    if origin is Literal:
-        return value in get_args(kind)
-    if origin in (Union, types.UnionType):
-        return any(fits(value, inner) for inner in get_args(kind))
-    if origin is tuple:
-        inner = get_args(kind)
-        return isinstance(value, list | tuple) and len(value) == len(inner) and all(map(fits, value, inner))
-    if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
-    if kind is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, kind)
-
-
-def wording(kind: Any) -> str:
-    """A type in words."""
-    origin = get_origin(kind)
-    if origin is Literal:
-        return "one of " + ", ".join(map(str, get_args(kind)))
-    if origin in (Union, types.UnionType):
-        return " or ".join(wording(inner) for inner in get_args(kind))
-    if origin is tuple:
-        return f"{len(get_args(kind))} numbers"
-    names: dict[Any, str] = {
-        int: "a whole number",
-        float: "a number",
-        bool: "true or false",
-        type(None): "nothing",
-    }
-    return names.get(kind, "text")
 
 
 def bounds(option: Option) -> str:

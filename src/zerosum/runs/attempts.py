@@ -141,7 +141,7 @@ def packed(setup: Setup, game: Game) -> Change | None:
 def with_given(setup: Setup, name: str, given: Mapping[str, Any]) -> Setup:
     """The same data, seed and devices, with a recipe that files can describe."""
     of_data = not isinstance(setup.source, str | Path)
-    return replace(setup, recipe=recipes.recipe(name), name=name, given=dict(given), own=of_data)
+    return replace(setup, recipe=recipes.recipe(name), name=name, given=dict(given), own=of_data, own_game=False)
 
 
 # --- what comes after an attempt ---

@@ -144,13 +144,20 @@ def _next_free(root: Path, stem: str) -> Path:
     raise AssertionError("unreachable")
 
 
-def _empty(path: Path) -> Path:
+def refuse_taken(path: Path) -> None:
+    """Raise a UserError for a place of a new run where there is something already."""
     if (path / "plan.json").exists():
         raise UserError(
             f"{str(path)!r} already holds a run. Go on with it by `zerosum resume {path}`, or choose another --out."
         )
-    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+    if path.is_file():
+        raise UserError(f"{str(path)!r} is a file; a run is a directory. Choose another --out.")
+    if path.is_dir() and any(path.iterdir()):
         raise UserError(f"{str(path)!r} already exists and is not empty. Choose another --out.")
+
+
+def _empty(path: Path) -> Path:
+    refuse_taken(path)
     path.mkdir(parents=True, exist_ok=True)
     return path
 

@@ -31,6 +31,7 @@ from zerosum.metrics.networks import network, own
 from zerosum.metrics.statistics import FeatureNetwork, Shown, show
 from zerosum.runs.directory import nothing_there, read_plan, run_at
 from zerosum.runs.trained import Trained, class_number
+from zerosum.runs.whereabouts import refuse_gone
 from zerosum.spaces import Images
 
 Given = str | os.PathLike[str] | np.ndarray | Tensor
@@ -335,6 +336,7 @@ def own_data(
         raise UserError(f"{run} was imported without the data that it was trained on. {about}")
     recorded = plan["data"]
     options = DataOptions(**recorded["options"])
+    refuse_gone(recorded["name"], "--against PATH")
     try:
         data = open_data(recorded["name"], options, progress=progress)
     except UserError:

@@ -63,6 +63,8 @@ class Wishes:
     evaluate_share: float = 0.05
 
     def __post_init__(self) -> None:
+        if not isinstance(self.evaluate, str | Sequence):
+            raise UserError(f"evaluate is {self.evaluate!r}; it takes auto, off, or names of metrics.")
         for name, low in (("patience", 1), ("evaluate_every_samples", 1), ("evaluate_n", 2)):
             value = getattr(self, name)
             if value is not None and value < low:

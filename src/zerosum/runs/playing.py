@@ -296,11 +296,12 @@ def prepare(
     Raises:
         UserError: what is wished cannot be measured, or the devices cannot play the plan.
     """
+    refuse_no_observers(observers)
     plan = setup.plan()
     doctoring = doctoring.settled(plan)
     document = planned(setup, plan, wishes, doctoring)
     fabric = make_fabric(setup.device, setup.devices, setup.precision)
-    refuse_uneven(plan.batch_size, fabric)
+    refuse_uneven(plan.batch_size, fabric.world_size)
     return Training(
         setup=setup,
         plan=plan,
@@ -312,6 +313,18 @@ def prepare(
         progress=progress,
         checked=checked,
     )
+
+
+def refuse_no_observers(observers: Any) -> None:
+    """Raise a UserError for what cannot observe a training."""
+    if not isinstance(observers, Sequence) or isinstance(observers, str):
+        raise UserError(f"observers is {observers!r}; it takes a list of them.")
+    for one in observers:
+        if not callable(one) or not isinstance(getattr(one, "every_samples", None), int):
+            raise UserError(
+                f"{one!r} is no observer: it is called with the state of the training every `every_samples` samples, "
+                "which must be an attribute of it (zerosum.training.observers)."
+            )
 
 
 def planned(setup: Setup, plan: Plan, wishes: Wishes, doctoring: Doctoring) -> dict[str, Any]:

@@ -6,7 +6,6 @@ It is settled once (automatic choices included), written as `plan.json`, and rea
 
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
@@ -18,15 +17,17 @@ from typing import Annotated, Any
 import torch
 
 from zerosum import recipes
-from zerosum.data import DATA, Data, DataOptions, open_data
+from zerosum.data import Data, DataOptions, open_data
 from zerosum.data.core import Source
 from zerosum.data.packed import PairedSource, UnpairedSource
 from zerosum.draw import Draw, fold
 from zerosum.errors import UserError, nearest
 from zerosum.games import Game
+from zerosum.kinds import refuse_misfit
 from zerosum.recipes.options import Opt, Recipe, build, options, with_preset
 from zerosum.runs.directory import FORMAT
 from zerosum.runs.fitting import refuse_misfits
+from zerosum.runs.whereabouts import INSTEAD, as_recorded, located, one_place, refuse_gone, refuse_other_name
 from zerosum.spaces import Space, describe
 from zerosum.training.checkpoints import write_atomically
 from zerosum.training.devices import resolve_compile, resolve_device, resolve_precision, resolve_threads
@@ -40,7 +41,6 @@ OWN = ("generator", "critic")
 """Options that are networks of the user's."""
 SETTLED = ("precision", "compile")
 """Options whose `auto` was decided when the run began: then it asks for what was decided."""
-INSTEAD = "Leave out what differs to go on with the run as it is, or train anew with `zerosum train`."
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ class Setup:
         microbatch: samples that a process works on at a time, at first; None: its whole batch.
         own: whether something came from Python that no file can describe (networks, a game, a data set), so that
             the run resumes from Python only.
+        own_game: whether the recipe or its networks did, so that only Python can sample from the run, too.
     """
 
     recipe: Recipe
@@ -76,6 +77,7 @@ class Setup:
     compile: str
     microbatch: int | None
     own: bool
+    own_game: bool
 
     def plan(self) -> Plan:
         """Build the plan; initial weights come from the run's seed alone.
@@ -108,7 +110,7 @@ class Setup:
         shaping = {name: value for name, value in self.options(plan).items() if name not in CADENCE}
         facts = {
             "recipe": self.name,
-            "data": f"{self.data.name} ({self.data.fingerprint[:12]})",
+            "data": self.data.fingerprint[:12],
             "seed": self.seed,
             "precision": self.precision,
             "batch_size": plan.batch_size,
@@ -144,6 +146,7 @@ class Setup:
                 **cadence,
             },
             "resumable": not self.own,
+            "rebuildable": not self.own_game,
             "versions": {
                 "zerosum": version("zerosum"),
                 "torch": torch.__version__,
@@ -181,19 +184,29 @@ def settle(
     Raises:
         UserError: anything that was given cannot be used.
     """
+    numbers: dict[str, tuple[Any, Any]] = {
+        "seed": (seed, int),
+        "devices": (devices, int),
+        "microbatch": (microbatch, int | None),
+        "length_samples": (length_samples, int | None),
+    }
+    for word, (value, kind) in numbers.items():
+        refuse_misfit(word, value, kind)
     if seed < 0:
         raise UserError(f"seed is {seed}; it is a whole number from 0 up.")
     if devices < 1:
         raise UserError(f"devices is {devices}; at least 1 is needed.")
     if microbatch is not None and microbatch < 1:
         raise UserError(f"microbatch is {microbatch}; at least one sample is worked on at a time.")
+    data, flat = located(data), {name: located(value) if name == "target" else value for name, value in flat.items()}
     name = recommend(data, split(flat)[0]) if recipe is None else recipe
     function = recipes.recipe(name) if isinstance(name, str) else as_recipe(name)
     refuse_unknown(split(flat)[1], function)
     data_options, given = split(with_preset(function, flat))
     if length_samples is not None:
         given["length_samples"] = length_samples
-    own = not isinstance(name, str) or not isinstance(data, str | Path) or bool({*OWN} & set(given))
+    own_game = not isinstance(name, str) or bool({*OWN} & set(given))
+    own = own_game or not isinstance(data, str | Path)
     opened = open_data(data, data_options, progress=progress)
     device = resolve_device(device)
     return Setup(
@@ -211,6 +224,7 @@ def settle(
         compile=resolve_compile(compile, own=own),
         microbatch=microbatch,
         own=own,
+        own_game=own_game,
     )
 
 
@@ -244,16 +258,21 @@ def settle_again(
     if recipe is None and data is None and not own:
         refuse_made_in_python(run, document)
     training, of_data = document["training"], document["data"]
-    refuse_changed(options, training | of_data["options"] | document["options"] | {"out": str(run)})
+    recorded = training | of_data["options"] | document["options"] | {"out": str(run), "seeds": None}
+    for name in options.keys() - recorded.keys():
+        raise UserError(f"Unknown option {name!r}.{nearest(name, recorded)} Known: {', '.join(sorted(recorded))}.")
+    refuse_changed(options, recorded)
     refuse_other_name(data, of_data["name"])
+    if data is None:
+        refuse_gone(of_data["name"], f"zerosum resume {run} --data PATH")
     setup = settle(
         recipe or document["recipe"],
         of_data["name"] if data is None else data,
         of_data["options"] | document["options"] | own,
         length_samples=length_samples,
         seed=training["seed"],
-        device=device or training["device"],
-        devices=devices or training["devices"],
+        device=training["device"] if device is None else device,
+        devices=training["devices"] if devices is None else devices,
         precision=training["precision"],
         threads=training["threads"],
         compile=training.get("compile", "off"),
@@ -304,46 +323,6 @@ def _means(name: str, given: Any, recorded: Any) -> bool:
     return bool(given == recorded)
 
 
-def one_place(given: str | Path, recorded: str) -> bool:
-    """Whether two words are equal, or two spellings of one path.
-
-    >>> one_place("faces/", "./faces"), one_place("ring", "grid")
-    (True, False)
-    """
-    return str(given) == recorded or _place(given) == _place(recorded)
-
-
-def _place(word: str | Path) -> str:
-    """Where a word leads to, if it is a path; what cannot be one is itself."""
-    try:
-        return os.path.realpath(os.path.expanduser(word))
-    except ValueError:
-        return str(word)
-
-
-def refuse_other_name(data: Any, recorded: str) -> None:
-    """Raise a UserError for data that cannot be the run's, by its name alone; a path may be where it was moved to."""
-    if not isinstance(data, str | Path) or one_place(data, recorded):
-        return
-    if recorded in DATA or not os.path.exists(os.path.expanduser(data)):
-        refuse_other({"data": recorded}, {"data": str(data)}, INSTEAD)
-
-
-def as_recorded(data: Data, recorded: Mapping[str, Any]) -> Data:
-    """The run's data, wherever it lies today, by the name that it has in the run.
-
-    Raises:
-        UserError: these are other samples.
-    """
-    if data.fingerprint != recorded["fingerprint"]:
-        then, now = (
-            f"{name} ({mark[:12]})"
-            for name, mark in ((recorded["name"], recorded["fingerprint"]), (data.name, data.fingerprint))
-        )
-        refuse_other({"data": then}, {"data": now}, INSTEAD)
-    return replace(data, name=recorded["name"])
-
-
 def split(flat: Mapping[str, Any]) -> tuple[DataOptions, dict[str, Any]]:
     """Options of the data, and the rest."""
     chosen, rest = parted(flat, [field.name for field in fields(DataOptions)])
@@ -382,12 +361,12 @@ def as_recipe(made: Recipe | Plan | Game) -> Recipe:
 
         return fixed
     if isinstance(made, Game):
-        from zerosum.recipes.groups import Play
+        from zerosum.recipes.groups import Course
 
         game = made
 
-        def played(space: Space, *, play: Play = Play()) -> Plan:
-            return play.plan(game)
+        def played(space: Space, *, course: Course = Course()) -> Plan:
+            return course.plan(game)
 
         return played
     if not callable(made):

@@ -15,6 +15,7 @@ from zerosum.data import DataOptions, open_data
 from zerosum.draw import Draw
 from zerosum.errors import Notice, UserError, choose, nearest
 from zerosum.games import Game, Networks, Sampler
+from zerosum.kinds import refuse_misfit
 from zerosum.recipes.options import build
 from zerosum.runs.directory import read_plan
 from zerosum.runs.generating import Generator
@@ -28,6 +29,8 @@ from zerosum.training.sampling import Requests, chunks, fitting, ready
 
 def refuse_request(n: int, seed: int) -> None:
     """Raise a UserError for a number of samples, or a seed, that is not possible."""
+    refuse_misfit("n", n, int)
+    refuse_misfit("seed", seed, int)
     if n < 1:
         raise UserError(f"n is {n}; at least one sample can be made.")
     if seed < 0:
@@ -118,8 +121,11 @@ class Trained:
         return ready(self.game, self.averaged if averaged else {}, sampler, requests, standing)
 
     def _game(self) -> Game:
-        if not self.document["resumable"]:
-            raise UserError(f"{self.run} was trained with parts made in Python; open it from Python with its game.")
+        if not self.document.get("rebuildable", self.document["resumable"]):
+            raise UserError(
+                f"{self.run} was trained with a game or networks made in Python; open it from there, with the game: "
+                "zerosum.Run(path, game)."
+            )
         with torch.random.fork_rng():
             function = recipes.recipe(self.document["recipe"])
             return build(function, self.space, self.document["options"]).game

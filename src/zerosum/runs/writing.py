@@ -36,9 +36,9 @@ class Samples:
     labels: Tensor | None
     space: Space
 
-    def save(self, out: Path) -> None:
+    def save(self, out: str | Path) -> None:
         """Write by the ending of `out`, see `write`."""
-        write(out, len(self.values), [self])
+        write(Path(out), len(self.values), [self])
 
     def names(self, start: int = 0) -> list[str]:
         """A name for each, by its number from `start` and its class."""

@@ -111,10 +111,10 @@ def make_fabric(device: str, devices: int, precision: str) -> Fabric:
     )
 
 
-def refuse_uneven(batch_size: int, fabric: Fabric) -> None:
+def refuse_uneven(batch_size: int, processes: int) -> None:
     """Raise a UserError when the processes cannot share a batch evenly."""
-    if batch_size % fabric.world_size:
-        raise UserError(f"A batch of {batch_size} cannot be shared evenly by {fabric.world_size} processes.")
+    if batch_size % processes:
+        raise UserError(f"A batch of {batch_size} cannot be shared evenly by {processes} processes.")
 
 
 def launched() -> tuple[int, int | None]:

@@ -76,7 +76,7 @@ class Engine:
         observers: Sequence[Observer] = (),
         microbatch: int | None = None,
     ) -> None:
-        refuse_uneven(plan.batch_size, fabric)
+        refuse_uneven(plan.batch_size, fabric.world_size)
         self.plan, self.data, self.run, self.fabric, self.seed = plan, data, run, fabric, seed
         self.listener = listener
         self.observers: list[Observer] = [Snapshots(plan.snapshot_every_samples), *plan.feedback, *observers]

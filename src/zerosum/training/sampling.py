@@ -87,7 +87,8 @@ def ready(game: Game, averaged: dict[str, nn.Module], sampler: Sampler, requests
     over some batches of samples instead (standing statistics, Brock 2019, section 4.1), of all classes as in training,
     whichever is asked for.
     """
-    wanted = {name: averaged.get(name, network) for name, network in game.networks.items() if name in game.averaged}
+    needed = game.averaged or tuple(game.networks)  # where nothing is averaged, nobody said what makes samples
+    wanted = {name: averaged.get(name, network) for name, network in game.networks.items() if name in needed}
     networks = {name: copy.deepcopy(network).eval().requires_grad_(False) for name, network in wanted.items()}
     norms = [module for network in networks.values() for module in network.modules() if isinstance(module, _BatchNorm)]
     norms = [norm for norm in norms if norm.running_mean is not None]

@@ -127,7 +127,7 @@ def traced(
             module = make_fx(play, decomposition_table=simpler)(*handed)
             if any(owner.get_buffer(name) is not buffer for owner, name, buffer in buffers):
                 raise NotCompilableError("it puts a tensor into the place of another")
-        names = read(module, list(controls), len(tensors_in(batch)))
+        names = only_used(module, list(controls), len(tensors_in(batch)))
         held = lift(module, {id(tensor) for tensor in tensors_of(game)})
         present, values = shape
         return Graph(module, script, names, held, present, values, plain)
@@ -162,7 +162,7 @@ def refuse_apart(plain: Sequence[Tensor | None], found: Sequence[Tensor | None],
         raise NotCompilableError(f"its gradients come out {apart:.2g} apart")
 
 
-def read(module: fx.GraphModule, names: Sequence[str], first: int) -> list[str]:
+def only_used(module: fx.GraphModule, names: Sequence[str], first: int) -> list[str]:
     """Take the controls that a graph does not calculate with from its arguments, which begin at the place `first`.
 
     Returns:
