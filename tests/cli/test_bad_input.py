@@ -122,6 +122,10 @@ def test_data_that_cannot_be_used(capsys: pytest.CaptureFixture[str], name: str)
         (f"gan --out {'x' * 300}", "Choose another --out"),
         ("gan --out good.npy", "is a file"),
         ("gan --out good.npy/run", "Choose another --out"),
+        ("gan --out good.npy --dry-run", "is a file"),
+        ("gan --seeds 0 --dry-run", "from 1 to"),
+        ("gan --devices 3 --batch-size 64 --dry-run", "cannot be shared evenly by 3 processes"),
+        ("auto gan", "auto chooses the recipe: leave 'gan' out, or auto"),
     ],
 )
 def test_options_that_cannot_be(capsys: pytest.CaptureFixture[str], line: str, message: str) -> None:

@@ -56,12 +56,19 @@ def test_there_is_at_least_one_process(number):
     ("processes", "batch_size", "fits"), [(1, 7, True), (2, 8, True), (2, 7, False), (3, 8, False)]
 )
 def test_processes_share_a_batch_evenly(processes, batch_size, fits):
-    fabric = devices.make_fabric("cpu", processes, "float32")
     if fits:
-        devices.refuse_uneven(batch_size, fabric)
+        devices.refuse_uneven(batch_size, processes)
     else:
         with pytest.raises(UserError, match=f"A batch of {batch_size} cannot be shared evenly by {processes}"):
-            devices.refuse_uneven(batch_size, fabric)
+            devices.refuse_uneven(batch_size, processes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "batch_size", "expected"), [("points", 8, 1), ("points", 64, 2), ("points", 4096, 4), ("images", 8, 4)]
+)
+def test_small_batches_of_points_have_few_threads(kind, batch_size, expected, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    assert devices.resolve_threads(kind, batch_size) == expected
 
 
 def test_a_launcher_says_how_many_processes_there_are(monkeypatch):
