@@ -34,19 +34,28 @@ class Output(nn.Module):
         return samples
 
 
-def instance(channels: int) -> nn.Module:
+class InstanceNorm(nn.GroupNorm):
     """Every channel of every sample normalised by itself (Ulyanov 2016).
 
     As groups of one channel: torch 2.13's own `instance_norm` gives wrong gradients on the CPU where the batch is 1 and
-    the gradient comes with its channels last.
+    the gradient comes with its channels last. Meanwhile values are laid channel by channel: with channels last the
+    kernel for the CPU takes up to twenty times as long.
     """
-    return nn.GroupNorm(channels, channels, affine=False)
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, channels, affine=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape, mean 0 and deviation 1 in each channel of each sample."""
+        last = x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last)
+        normed: Tensor = super().forward(x.contiguous())
+        return normed.contiguous(memory_format=torch.channels_last) if last else normed
 
 
 NORMS: dict[str, Callable[[int], nn.Module]] = {
     "batch": BatchNorm,
     "layer": partial(nn.GroupNorm, 1),
-    "instance": instance,
+    "instance": InstanceNorm,
     "none": nn.Identity,
 }
 """Normalisations by name, from a number of channels.

@@ -60,10 +60,11 @@ SIMPLER = get_decompositions([ATEN.native_batch_norm, ATEN.native_batch_norm_bac
 
 
 def of_any_strides(module: Any) -> Callable[..., Sequence[Tensor]]:
-    """A graph that copies what it cannot view: rows of many trainings lie otherwise than those of one."""
+    """A graph that copies what it cannot view, in whatever order: rows of many trainings lie otherwise than one's."""
     for node in module.graph.nodes:
         if node.target is ATEN.view.default:
             node.target = ATEN.reshape.default
+        node.kwargs = {name: value for name, value in node.kwargs.items() if name != "memory_format"}
     module.recompile()
     run: Callable[..., Sequence[Tensor]] = module
     return run
