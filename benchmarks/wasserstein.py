@@ -10,7 +10,7 @@ s = 1. Beyond, the estimate over the slope that the critic has is held to it: D 
 meant, and the slope is the root mean square of ||grad D|| on the line between real and generated samples.
 
 In one dimension the penalty, which is on both sides of 1, has a second optimum, a = -1 + s / (2 lambda): a critic that
-begins downhill would have to pass the slope 0 to turn round, and stays. There the estimate has the wrong sign, and these
+begins downhill would have to pass the slope 0 to turn round, and stays. There the estimate has the wrong sign: these
 cases fall short. In two dimensions a slope turns.
 """
 

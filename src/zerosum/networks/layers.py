@@ -39,7 +39,7 @@ class InstanceNorm(nn.GroupNorm):
 
     As groups of one channel: torch 2.13's own `instance_norm` gives wrong gradients on the CPU where the batch is 1 and
     the gradient comes with its channels last. Meanwhile values are laid channel by channel: with channels last the
-    kernel for the CPU takes up to twenty times as long.
+    kernel for the CPU takes many times as long.
     """
 
     def __init__(self, channels: int) -> None:
