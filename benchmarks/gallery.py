@@ -24,8 +24,8 @@ from zerosum.recipes import names
 
 BENCHMARK = "gallery"
 SAMPLES = 2_000
-LOOKS = 12
-"""Evaluations on the way."""
+LOOKS, LOOKED_AT = 12, 500
+"""Evaluations on the way, and samples of each."""
 CURVE = "metric/fd[classifier]"
 METRICS = ("fd", "precision", "recall", "coverage")
 OF_CLASSES = ("accuracy", "tstr")
@@ -89,7 +89,8 @@ def measure(seed: int, trial: bool, *, recipe: str) -> Measured:
     shown = exhibit(recipe)
     length = TRIAL_LENGTH if trial else shown.length_samples
     translates = shown.data.startswith("glyphs:")
-    watching = {"evaluate": "off"} if translates else {"evaluate": ["fd"], "evaluate_every_samples": length // LOOKS}
+    looks = {"evaluate": ["fd"], "evaluate_every_samples": length // LOOKS, "evaluate_n": LOOKED_AT}
+    watching = {"evaluate": "off"} if translates else looks
     forget_peak()
     with training(recipe, data=shown.data, seed=seed, length_samples=length, **watching, **shown.given) as (made, took):
         figures = {"minutes": took / 60, "samples": float(length), "parameters": parameters(made)}

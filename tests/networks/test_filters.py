@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from zerosum.networks.filters import Filter, doubling, halving, zeros_between
+from zerosum.networks import filters
+from zerosum.networks.filters import LONGEST, Filter, better_as_products, doubling, halving, zeros_between
 
 
 def noise(*shape, seed=0):
@@ -29,11 +30,14 @@ def formula(x, taps, up, down, pad, gain):
     return out[::down, ::down]
 
 
+@pytest.mark.parametrize("products", [False, True])
 @pytest.mark.parametrize("taps", [(1, 3, 3, 1), (1, 2, 1), (1, 2, 4)])
 @pytest.mark.parametrize(
-    ("up", "down", "pad", "gain"), [(1, 1, (0, 0), 1.0), (2, 1, (2, 1), 1.0), (1, 2, (1, 1), 1.0), (3, 2, (0, 3), 4.0)]
+    ("up", "down", "pad", "gain"),
+    [(1, 1, (0, 0), 1.0), (2, 1, (2, 1), 1.0), (1, 2, (1, 1), 1.0), (3, 2, (0, 3), 4.0), (2, 1, (0, -1), 1.0)],
 )
-def test_a_filter_is_its_formula(taps, up, down, pad, gain):
+def test_a_filter_is_its_formula(monkeypatch, taps, up, down, pad, gain, products):
+    monkeypatch.setattr(filters, "better_as_products", lambda x: products)
     x = noise(2, 3, 5, 4)
     layer = Filter(taps, up=up, down=down, pad=pad, gain=gain).double()
     expected = torch.stack([torch.stack([formula(c, taps, up, down, pad, gain) for c in sample]) for sample in x])
@@ -56,3 +60,15 @@ def test_zeros_stand_behind_every_sample():
     assert wide.shape == (1, 1, 6, 6)
     assert torch.equal(wide[..., ::3, ::3], x)
     assert wide.count_nonzero() == 4
+
+
+def test_half_precision_on_a_cpu_is_filtered_by_products_of_matrices_unless_images_are_large():
+    x = torch.zeros(1, 1, 4, 4)
+    assert not better_as_products(x)
+    assert better_as_products(x.bfloat16())
+    assert not better_as_products(torch.zeros(1, 1, 4, LONGEST + 1, dtype=torch.bfloat16))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert better_as_products(x)
+        made = doubling()(noise(2, 3, 6, 9).float())
+    assert made.dtype is torch.bfloat16
+    torch.testing.assert_close(made.float(), doubling()(noise(2, 3, 6, 9).float()), rtol=0.02, atol=0.02)

@@ -9,6 +9,7 @@ import scipy.special
 import torch
 import torch.nn.functional as F
 
+from zerosum.networks import kaiser
 from zerosum.networks.alias_free import TAPS, resampling, schedule
 from zerosum.networks.kaiser import Downsampling, Upsampling, attenuation, low_pass, radial_low_pass, shape_of
 
@@ -79,8 +80,15 @@ def test_filters_of_the_paper_pass_what_is_flat_and_stop_their_band(before, afte
             assert -20 * gain(taps, f, rate).max().log10() > A - 6
 
 
+@pytest.fixture(params=[False, True], ids=["convolutions", "products"])
+def way(request, monkeypatch):
+    """How images are filtered."""
+    monkeypatch.setattr(kaiser, "better_as_products", lambda x: request.param)
+
+
 @pytest.mark.parametrize("pad", [((3, 2), (-2, 4)), ((0, 0), (-7, -9))])
 @pytest.mark.parametrize("times", [2, 4])
+@pytest.mark.usefixtures("way")
 def test_upsampling_is_zeros_padding_and_a_convolution(times, pad):
     taps = low_pass(TAPS * times, cutoff=1.0, width=2.0, rate=4.0 * times)
     x = torch.randn(2, 3, 13, 15, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -94,6 +102,7 @@ def test_upsampling_is_zeros_padding_and_a_convolution(times, pad):
 
 
 @pytest.mark.parametrize("design", [low_pass, radial_low_pass])
+@pytest.mark.usefixtures("way")
 def test_downsampling_is_a_convolution_of_which_some_values_are_kept(design):
     taps = design(12, cutoff=1.0, width=2.0, rate=8.0)
     x = torch.randn(2, 3, 20, 23, generator=torch.Generator().manual_seed(0), dtype=torch.float64)

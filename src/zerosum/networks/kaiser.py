@@ -17,8 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Pad = tuple[int, int]
-"""Zeros before and behind; less than none: so many values are cut off."""
+from zerosum.networks.filters import Pad, Side, better_as_products, filtered
 
 
 def attenuation(taps: int, width: float, rate: float) -> float:
@@ -84,9 +83,12 @@ class Upsampling(nn.Module):
         k = len(taps)  # a transposed convolution gives all that a tap takes part in: k - 1 values more on either side
         (top, bottom), (left, right) = ((before - k + 1, behind + times - k) for before, behind in pad)
         self.margins = (left, right, top, bottom)
+        self.rows, self.columns = (Side(taps * times, up=times, pad=side) for side in pad)
 
     def forward(self, x: Tensor) -> Tensor:
         """`(n, c, h, w)` to `(n, c, times · h + Σ pad - k + 1, …)`."""
+        if better_as_products(x):
+            return filtered(x, self.rows, self.columns)
         if len(self.taps) > 1:
             x = along(x, self.taps, self.times, F.conv_transpose2d)
         return F.pad(x, self.margins)
@@ -106,11 +108,14 @@ class Downsampling(nn.Module):
         super().__init__()
         self.times = times
         self.register_buffer("taps", taps.float(), persistent=False)
+        self.side = Side(taps, down=times) if taps.ndim == 1 else None
 
     def forward(self, x: Tensor) -> Tensor:
         """`(n, c, h, w)` to `(n, c, ⌊(h - k) / times⌋ + 1, …)`."""
         if len(self.taps) == 1:
             return x
+        if self.side is not None and better_as_products(x):
+            return filtered(x, self.side, self.side)
         if self.taps.ndim == 1:
             return along(x, self.taps, self.times, F.conv2d)
         kernel = self.taps.to(x.dtype).expand(x.shape[1], 1, -1, -1)
