@@ -4,6 +4,8 @@ import hashlib
 import os
 import platform
 import subprocess
+import sys
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -41,9 +43,37 @@ def named(kind: str, content: bytes) -> bytes:
     return hashlib.sha1(f"{kind} {len(content)}\0".encode() + content).digest()
 
 
+@cache
+def files() -> dict[str, str]:
+    """Git's names for the contents of all files of `src/zerosum`, by their paths in it, as they lie on the disk."""
+    folder = ROOT / SOURCE
+    found = (path for path in folder.rglob("*") if path.is_file() and not set(path.parts) & set(IGNORED))
+    return {path.relative_to(folder).as_posix(): named("blob", path.read_bytes()).hex() for path in found}
+
+
+def unused() -> list[str]:
+    """Modules that nothing has imported so far: recipes and networks of others, above all."""
+    places = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    folder = ROOT / SOURCE
+    loaded = {Path(place).relative_to(folder).as_posix() for place in places if place and folder in Path(place).parents}
+    return sorted(name for name in files() if name.endswith(".py") and name not in loaded)
+
+
+def without(names: Collection[str]) -> str:
+    """A name for the sources but for some files."""
+    content = "".join(f"{path} {blob}\n" for path, blob in sorted(files().items()) if path not in names)
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
 def code() -> dict[str, Any]:
-    """Commit, tree of the sources, and whether that commit has this tree."""
-    return {"commit": git("rev-parse", "--short=12", "HEAD"), "tree": tree(), "committed": committed()}
+    """Commit, tree of the sources, whether that commit has this tree, and the part of the sources that was used."""
+    commit = {"commit": git("rev-parse", "--short=12", "HEAD"), "tree": tree(), "committed": committed()}
+    return commit | {"unused": " ".join(unused()), "used": without(unused())}
+
+
+def present(code: Mapping[str, Any]) -> bool:
+    """Whether all that was used for a record with such `code` is as it was."""
+    return bool(code.get("used") == without(str(code.get("unused", "")).split()))
 
 
 def committed() -> bool:

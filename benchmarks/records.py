@@ -1,7 +1,7 @@
 """Cases that are measured, and the records that are kept of them: one JSON file a case and seed.
 
-A record is kept for as long as the case's options and the sources of zerosum stay what they were, so that a benchmark
-can be run in pieces. A change of a benchmark's or a judge's own code asks for `--force`.
+A record is kept for as long as the case's options and those sources of zerosum that were used stay what they were, so
+that a benchmark can be run in pieces. A change of a benchmark's or a judge's own code asks for `--force`.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from typing import Any
 
 from PIL import Image
 
-from provenance import code, machine, tree
+from provenance import code, files, machine, present
 
 RESULTS = Path(__file__).resolve().parent / "results"
 Record = dict[str, Any]
@@ -65,15 +65,15 @@ class Case:
     seeds: int = 3
 
     def key(self, seed: int) -> str:
-        """Changes when the case or the sources do."""
-        content = json.dumps([self.name, seed, self.options, tree()], sort_keys=True)
+        """Changes when the case does."""
+        content = json.dumps([self.name, seed, self.options], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def run(benchmark: str, about: str, cases: Sequence[Case], words: Sequence[str] | None = None) -> None:
     """Measure what is missing, as the command line asks, and print every figure."""
     asked = parse(benchmark, about, cases, words)
-    tree()  # of what is imported now, whatever is edited meanwhile
+    files()  # as they are imported now, whatever is edited meanwhile
     for place, case in enumerate(cases):
         if not any(fnmatchcase(case.name, pattern) for pattern in asked.only):
             continue
@@ -81,7 +81,7 @@ def run(benchmark: str, about: str, cases: Sequence[Case], words: Sequence[str] 
             path = asked.results / benchmark / f"{case.name}-seed{seed}.json"
             if asked.trial:
                 print(line(case, seed, case.measure(seed, True).figures), "(a trial, not recorded)", flush=True)
-            elif not asked.force and (kept := read(path)) and kept["key"] == case.key(seed):
+            elif not asked.force and (kept := read(path)) and valid(kept, case, seed):
                 print(line(case, seed, kept["figures"]), "(on record)", flush=True)
             else:
                 print(line(case, seed, measure(benchmark, place, case, seed, path)["figures"]), flush=True)
@@ -134,6 +134,11 @@ def measure(benchmark: str, place: int, case: Case, seed: int, path: Path) -> Re
 def read(path: Path) -> Record | None:
     """A record, if there is one."""
     return json.loads(path.read_text()) if path.is_file() else None
+
+
+def valid(record: Record, case: Case, seed: int) -> bool:
+    """Whether measuring again would be for nothing."""
+    return bool(record["key"] == case.key(seed)) and present(record["code"])
 
 
 def line(case: Case, seed: int, figures: Mapping[str, float | None]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from provenance import tree
+from provenance import present
 from records import RESULTS, Record, number, read
 
 HEAD = """# Measured figures
@@ -20,7 +20,7 @@ for every seed where it says so; a figure without a target is there for comparis
 def main() -> None:
     """Write the page."""
     page = RESULTS.parent / "RESULTS.md"
-    page.write_text(text(load(RESULTS), tree()))
+    page.write_text(text(load(RESULTS)))
     print(page)
 
 
@@ -30,17 +30,17 @@ def load(folder: Path) -> list[Record]:
     return sorted(records, key=lambda r: (r["benchmark"], r["place"], r["case"], r["seed"]))
 
 
-def text(records: Sequence[Record], tree: str) -> str:
-    """The whole page; `tree` is that of the present sources."""
-    return "\n".join([HEAD, *(section(name, rows, tree) for name, rows in grouped(records, "benchmark").items())])
+def text(records: Sequence[Record]) -> str:
+    """The whole page."""
+    return "\n".join([HEAD, *(section(name, rows) for name, rows in grouped(records, "benchmark").items())])
 
 
-def section(benchmark: str, records: Sequence[Record], tree: str) -> str:
+def section(benchmark: str, records: Sequence[Record]) -> str:
     """One benchmark: how it was measured, and its table."""
     rows = grouped(records, "case").values()
     names = list(dict.fromkeys(name for record in records for name in record["figures"]))
     head = ["case", "seeds", *(name.replace("_", " ") for name in names), "target", "result"]
-    body = [[*row(cases, names), *judged(cases, tree)] for cases in rows]
+    body = [[*row(cases, names), *judged(cases)] for cases in rows]
     table = [head, ["---"] * len(head), *body]
     lines = [f"## {benchmark}", "", *circumstances(benchmark, records), ""]
     return "\n".join([*lines, *("| " + " | ".join(cells) + " |" for cells in table), ""])
@@ -75,13 +75,13 @@ def cell(values: Sequence[float | None]) -> str:
     return mean + spread + (f" ({len(values) - len(known)} not finite)" if len(known) < len(values) else "")
 
 
-def judged(records: Sequence[Record], tree: str) -> list[str]:
+def judged(records: Sequence[Record]) -> list[str]:
     """The targets of a case, and whether they are reached."""
     targets: Mapping[str, Mapping[str, Any]] = records[-1]["targets"]
     short = [name for name, target in targets.items() if not reached([r["figures"].get(name) for r in records], target)]
     said = "; ".join(f"{name.replace('_', ' ')} {worded(target)}" for name, target in targets.items())
     result = f"short: {', '.join(short).replace('_', ' ')}" if short else "pass" if targets else ""
-    earlier = any(record["code"]["tree"] != tree for record in records)
+    earlier = not all(present(record["code"]) for record in records)
     return [said, f"{result} (earlier sources)" if earlier else result]
 
 

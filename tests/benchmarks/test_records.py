@@ -7,10 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import provenance
 import pytest
 import records
+import results
 from PIL import Image
-from provenance import code, tree, tree_of
+from provenance import code, files, present, tree_of, unused, without
 from records import Case, Measured, Target
 from results import cell, load, reached, text
 
@@ -59,7 +61,7 @@ def test_what_is_on_record_is_not_measured_again(play: Callable[..., None]) -> N
 def test_a_change_asks_for_new_figures(play: Callable[..., None], monkeypatch: pytest.MonkeyPatch, change: str) -> None:
     play(Counted(options={"width": 3}))
     if change == "sources":
-        monkeypatch.setattr(records, "tree", lambda: "another")
+        monkeypatch.setattr(records, "present", lambda code: False)
     again = Counted(options={"width": 4 if change == "options" else 3})
     play(again)
     assert again.seeds == [(0, False), (1, False)]
@@ -93,6 +95,19 @@ def test_trees_have_the_names_git_gives_them(tmp_path: Path) -> None:
     assert tree_of(tmp_path).hex() == "87c6eca711dc007170774a22ed5e9052980b6142"
 
 
+def test_what_was_not_used_may_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    import zerosum.draw  # noqa: F401 (something that is used)
+
+    said, known = code(), dict(files())
+    assert unused() == said["unused"].split()
+    assert "draw.py" not in unused()
+    for path, stays in (("never/imported.py", True), ("draw.py", False)):
+        record = said | {"unused": "never/imported.py", "used": without(["never/imported.py"])}
+        monkeypatch.setattr(provenance, "files", lambda changed=path: known | {changed: "another"})
+        assert present(record) is stays
+        assert not present({"tree": "of a record that does not say what was used"})
+
+
 def test_without_git_the_commit_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert code()["commit"] == "unknown"
@@ -122,9 +137,12 @@ def test_a_cell_has_mean_and_spread_and_owns_up_to_gaps() -> None:
     assert cell([None]) == ""
 
 
-def test_the_page_says_pass_short_and_earlier(play: Callable[..., None], tmp_path: Path) -> None:
+def test_the_page_says_pass_short_and_earlier(
+    play: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     play(Counted(targets={"figure": Target(low=1.5), "never": Target(high=1)}))
-    page = text(load(tmp_path), tree())
+    page = text(load(tmp_path))
     assert "| case | 2 | 1.5 ± 0.71 |  | figure ≥ 1.5; never ≤ 1 | short: never |" in page
     assert "`python benchmarks/bench.py`" in page
-    assert "short: never (earlier sources)" in text(load(tmp_path), "another tree")
+    monkeypatch.setattr(results, "present", lambda code: False)
+    assert "short: never (earlier sources)" in text(load(tmp_path))

@@ -20,8 +20,9 @@ from torch import Tensor, nn
 from zerosum.collectives import mean_over_processes, world_size
 from zerosum.draw import Draw
 from zerosum.networks.equalised import SLOPE, ChannelBias
+from zerosum.networks.filters import Pad
 from zerosum.networks.fourier import FourierFeatures
-from zerosum.networks.kaiser import Downsampling, Pad, Upsampling, low_pass, radial_low_pass
+from zerosum.networks.kaiser import Downsampling, Upsampling, low_pass, radial_low_pass
 from zerosum.networks.layers import image_shape
 from zerosum.networks.modulation import ModulatedConv2d, StyledPicture, clamped
 from zerosum.networks.progressive import INSTEAD

@@ -52,7 +52,8 @@ class Side(nn.Module):
 def filtered(x: Tensor, rows: Side, columns: Side) -> Tensor:
     """A x Bᵀ for images `(n, c, h, w)`."""
     down, across = (side(length).to(x.dtype) for side, length in zip((rows, columns), x.shape[2:], strict=True))
-    return down @ x @ across.T
+    made: Tensor = down @ x @ across.T
+    return made
 
 
 def better_as_products(x: Tensor) -> bool:

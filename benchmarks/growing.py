@@ -1,0 +1,77 @@
+"""`progan` on digits, grown from 4 to 32 pixels: no loss where a level is faded in; and against full size at once.
+
+On the way, the Fréchet distance of the averaged generator at full size: that of every look inside a fade is compared
+with the last one before the fade. The other training has its full size at once and as many seconds of rounds.
+"""
+
+from collections.abc import Sequence
+
+from PIL import Image
+
+import curves
+from curves import Point
+from records import RESULTS, Case, Measured, Target, run
+from trainings import length_for, training
+from zerosum.schedules import Growth
+
+BENCHMARK = "growing"
+LENGTH, GROW, LEVELS = 60_000, 30_000, 3
+TRIAL_LENGTH = 640
+LOOKS, LOOKED_AT = 60, 1_000
+METRIC = "metric/fd[classifier]"
+
+
+def measure(seed: int, trial: bool) -> Measured:
+    """Grow, then train at full size for as long."""
+    length = TRIAL_LENGTH if trial else LENGTH
+    grow = length * GROW // LENGTH
+    grown, seconds, _ = trained(seed, length, grow, trial)
+    whole = LENGTH if trial else length_for(seconds, "progan", data="digits", grow_samples=1, evaluate="off")
+    full, seconds_full, picture = trained(seed, TRIAL_LENGTH if trial else whole, 1, trial)
+    if not trial:
+        curves.write(curves.path_of(RESULTS / BENCHMARK, "digits", seed), {"grown": grown, "full size": full})
+    rises = [rise for begin, end in fades(grow) if (rise := rise_within(grown, begin, end)) is not None]
+    figures = {"fades": float(len(rises)), "largest_rise": max(rises, default=1.0)}
+    figures |= {"fd_grown": grown[-1].value, "fd_full": full[-1].value}
+    figures |= {"ratio": grown[-1].value / full[-1].value, "samples_full": float(whole)}
+    return Measured({**figures, "seconds_grown": seconds, "seconds_full": seconds_full}, picture)
+
+
+def trained(seed: int, length: int, grow: int, trial: bool) -> tuple[list[Point], float, Image.Image]:
+    """The course of the distance, the seconds of rounds, and the last picture."""
+    looks = {"evaluate": ["fd"], "evaluate_every_samples": length // LOOKS, "evaluate_n": 100 if trial else LOOKED_AT}
+    how = {"length_samples": length, "grow_samples": grow, "doctor": "off", **looks}
+    with training("progan", data="digits", seed=seed, **how) as (made, _):
+        log, shown = made.log, made.samples(100, seed=seed)
+    points = [Point(line["samples_seen"], v, v, v) for line in log if (v := line.get(METRIC)) is not None]
+    seconds = next(line["seconds"] for line in reversed(log) if line.get("seconds"))
+    return points, seconds, shown.space.picture(shown.values, columns=10)
+
+
+def fades(grow: int) -> list[tuple[float, float]]:
+    """Samples seen where each level begins to be faded in and where it is there."""
+    span = grow / LEVELS
+    found = [(span * (level + 0.5), span * (level + 1)) for level in range(LEVELS)]
+    growth = Growth(LEVELS, grow)
+    assert all(growth(round(begin)) * LEVELS % 1 < 0.01 < growth(round((begin + end) / 2)) for begin, end in found)
+    return found
+
+
+def rise_within(course: Sequence[Point], begin: float, end: float) -> float | None:
+    """The largest distance inside a fade over the last one before it; None where nobody looked."""
+    before = [point.value for point in course if point.strength <= begin]
+    inside = [point.value for point in course if begin < point.strength <= end]
+    return max(inside) / before[-1] if before and inside else None
+
+
+CASES = [
+    Case(
+        name="digits",
+        measure=measure,
+        options={"length_samples": LENGTH, "grow_samples": GROW, "looked_at": LOOKED_AT},
+        targets={"largest_rise": Target(high=1.05, every=True), "ratio": Target(high=1.0)},
+    )
+]
+
+if __name__ == "__main__":
+    run(BENCHMARK, __doc__, CASES)
