@@ -360,6 +360,35 @@ def test_networks_that_do_not_fit_are_refused_before_anything_is_written(tmp_pat
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        (lambda found: found.terms["distance"], r"The loss of phase 'G' gives Tensor; it must give a Result"),
+        (lambda found: Result({}), "The loss of phase 'G' has no terms"),
+        (
+            lambda found: Result({"a": torch.ones(3)}),
+            r"The term 'a' of phase 'G' is of shape \(3,\); it must be a scalar",
+        ),
+        (lambda found: Result({"a": 1.5}), "The term 'a' of phase 'G' is float; it must be a scalar tensor"),
+    ],
+)
+def test_a_game_that_cannot_be_played_is_refused_before_anything_is_written(tmp_path, loss, message):
+    made = game()
+    (phase,) = made.phases
+    other = replace(made, phases=(replace(phase, loss=lambda *seen: loss(phase.loss(*seen))),))
+    with pytest.raises(zerosum.UserError, match=message):
+        zerosum.train(replace(plan(), game=other), data=POINTS, progress=False, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_player_without_weights_is_refused_before_anything_is_written(tmp_path):
+    made = game()
+    made.players["G"].networks.requires_grad_(False)
+    with pytest.raises(zerosum.UserError, match="Player 'G' has no parameters that learn"):
+        zerosum.train(replace(plan(), game=made), data=POINTS, progress=False, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_labels_can_be_ones_own(tmp_path):
     labels = np.arange(40) % 3
     np.savez(tmp_path / "mine.npz", images=PICTURES, labels=labels)

@@ -168,6 +168,9 @@ def test_what_is_no_array_file_is_called_so(tmp_path, ending):
 
 
 def test_files_that_cannot_be_used(tmp_path: Path) -> None:
+    np.savez(tmp_path / "both.npz", samples=LAST, images=LAST)
+    with pytest.raises(UserError, match="has samples and images; one of them is read"):
+        open_data(tmp_path / "both.npz")
     np.savez(tmp_path / "keys.npz", pictures=LAST, y=LAST)
     with pytest.raises(UserError, match="pictures, y"):
         open_data(tmp_path / "keys.npz")
@@ -292,3 +295,14 @@ class TestPairs:
     def test_a_negative_label_among_others_is_told(self) -> None:
         with pytest.warns(Notice, match="-1 .* is a class like any other"):
             assert open_data((LAST, np.arange(10) % 3 - 1)).space.classes == ("-1", "0", "1")
+
+
+def test_what_may_be_one_picture_is_told(tmp_path):
+    np.save(tmp_path / "picture.npy", np.zeros((24, 20, 3), dtype=np.uint8))
+    with pytest.warns(Notice, match=r"taken for 24 grey images of 20x3\. If it is one picture"):
+        open_data(tmp_path / "picture.npy")
+
+
+def test_what_labels_mean_is_asked_of_glyphs_alone():
+    with pytest.raises(UserError, match="label = 'style' is about glyphs; the labels of 'digits' are its own"):
+        open_data("digits", DataOptions(label="style"))

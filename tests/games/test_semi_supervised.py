@@ -14,7 +14,7 @@ from zerosum.optimizers import Optimizer
 from zerosum.priors import Normal
 from zerosum.spaces import Points
 
-N, SIZE, CLASSES, WEIGHT = 6, 3, 4, 1.5
+N, SIZE, CLASSES, WEIGHT, ENTROPY = 6, 3, 4, 1.5, 0.3
 LABEL = torch.tensor([0, 3, 1, 2, 2, 0])
 
 
@@ -36,7 +36,7 @@ def game():
         optimizer=Optimizer(),
         losses=SemiSupervised,
     )
-    return with_labels(made, WEIGHT)
+    return with_labels(made, WEIGHT, ENTROPY)
 
 
 def test_the_critic_classifies_into_k_plus_one(game, batch):
@@ -51,6 +51,9 @@ def test_the_critic_classifies_into_k_plus_one(game, batch):
     torch.testing.assert_close(terms["adversarial"], unsupervised)
     among_real = D.classify(batch.condition).log_softmax(1)[range(N), LABEL]
     torch.testing.assert_close(terms["supervised"], -WEIGHT * among_real.mean())
+    shares = D.classify(batch.real).softmax(1)
+    torch.testing.assert_close(terms["entropy"], -ENTROPY * (shares * shares.log()).sum(1).mean())
+    assert "entropy" not in game.phases[0].loss(batch, Draw(7), {**game.controls, "entropy": 0.0}).terms
 
 
 def test_the_generator_matches_means_of_features(game, batch):

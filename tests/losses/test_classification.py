@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 from scipy import stats
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
 
-from zerosum.losses import accuracy, cross_entropy, gaussian_nll
+from zerosum.losses import accuracy, cross_entropy, entropy, gaussian_nll
 
 
 def numbers(*shape, seed=0):
@@ -44,3 +44,9 @@ def test_half_precision_is_computed_in_float32():
 
 def test_accuracy_counts_what_is_right():
     assert accuracy(torch.tensor([[1.0, 2], [3, 0], [0, 1]]), torch.tensor([1, 0, 0])).tolist() == [1, 1, 0]
+
+
+def test_entropy_is_that_of_the_softmax():
+    logits = torch.tensor([[0.0, 0.0, 0.0, 0.0], [3.0, -1.0, 0.5, 2.0], [300.0, 0.0, 0.0, 0.0]], dtype=torch.float64)
+    expected = stats.entropy(softmax(logits.numpy(), axis=1), axis=1)
+    torch.testing.assert_close(entropy(logits), torch.from_numpy(expected))

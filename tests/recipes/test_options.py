@@ -14,7 +14,19 @@ from zerosum import api, recipes
 from zerosum.data import DataOptions
 from zerosum.errors import UserError
 from zerosum.recipes.groups import Networks, Play, Rivalry, Tricks
-from zerosum.recipes.options import PRESETS, RESOLUTION, SUITED, Opt, Option, build, check, options, presets, suited
+from zerosum.recipes.options import (
+    PRESETS,
+    RESOLUTION,
+    SUITED,
+    Opt,
+    Option,
+    build,
+    check,
+    options,
+    presets,
+    spelled,
+    suited,
+)
 from zerosum.runs.setup import CADENCE, settle, weights_digest
 from zerosum.spaces import Images, Points
 
@@ -327,3 +339,10 @@ def test_a_default_says_at_least_every_round_of_reports():
     assert (plan.report_every_samples, plan.snapshot_every_samples, plan.checkpoint_every_samples) == (100, 1000, 2000)
     plan = build(recipes.recipe("gan"), SPACES["points"], {"length_samples": 200, "batch_size": 64})
     assert (plan.report_every_samples, plan.snapshot_every_samples, plan.checkpoint_every_samples) == (64, 64, 64)
+
+
+def test_a_whole_number_may_stand_for_a_text():
+    sngan = recipes.recipe("sngan")
+    given = {"critic_steps": 2, "order": "simultaneous", "width": 8, "latent_size": None}
+    assert spelled(sngan, given) == {**given, "critic_steps": "2"}
+    build(sngan, SPACES["images"], spelled(sngan, {"critic_steps": 3}))

@@ -36,6 +36,7 @@ def test_a_recipe_whose_length_is_no_option_gets_none():
 
 def test_options_are_compared_as_the_plan_holds_them():
     refuse_changed({"betas": (0.5, 0.9)}, {"betas": [0.5, 0.9], "width": 8})
+    refuse_changed({"critic_steps": 2}, {"critic_steps": "2"})
     with pytest.raises(UserError, match="width: 8 in the run, 9 given"):
         refuse_changed({"width": 9}, {"width": 8})
     with pytest.raises(UserError, match="widht: None in the run, 9 given"):

@@ -95,6 +95,12 @@ def test_rows_of_real_samples_are_whole():
     assert positions.tolist() == [0, 1, 2, 3, 4, 5]
 
 
+def test_where_a_class_is_not_held_out_any_real_samples_are_shown():
+    data = state_of({"samples": Sampler(None, given="label")}).data
+    columns = len(DIGITS.classes) + 1
+    assert torch.equal(a_class_a_column(data, columns, 12, Draw(0)), torch.arange(min(12, data.held_out.size)))
+
+
 def test_every_sampler_is_shown_one_below_the_other():
     one, two = (Snapshots(10)(state_of(dict.fromkeys(names, NOISE))).pictures["000000024"] for names in ("a", "ab"))
     assert two.height == 2 * one.height + 6

@@ -62,6 +62,8 @@ def _from_npz(path: Path, stored: Any) -> tuple[np.ndarray, np.ndarray | None]:
                 f"{path} has the keys {', '.join(stored.files) or '(none)'}; the array must be called samples or "
                 "images."
             )
+        if len(found) > 1:
+            raise UserError(f"{path} has samples and images; one of them is read: leave the other out.")
         return stored[found[0]], stored["labels"] if "labels" in stored.files else None
 
 
@@ -137,6 +139,14 @@ def _as_images(array: np.ndarray, name: str, channels_first: bool) -> np.ndarray
             "(n, height, width, channels) or (n, channels, height, width), points are float (n, dimensions)."
         )
     if array.ndim == 3:
+        count, height, width = array.shape
+        if width <= MOST_CHANNELS < height:
+            warnings.warn(
+                f"{name} has shape {array.shape}: taken for {count} grey images of {height}x{width}. If it is one "
+                "picture, put an axis before its own: images[None].",
+                Notice,
+                stacklevel=2,
+            )
         return array[:, :, :, None]
     first = has_channels_first([array.shape[1:]], name, channels_first)
     return np.moveaxis(array, 1, 3) if first else array

@@ -94,6 +94,8 @@ def open_data(
 
 def _both(name: Any, options: DataOptions, cache: Cache) -> Material:
     """One set of samples, or two domains."""
+    if options.label != "character" and not (isinstance(name, str) and name.startswith("glyphs")):
+        raise UserError(f"label = {options.label!r} is about glyphs; the labels of {_title(name)!r} are its own.")
     first = material(name, options, cache)
     if options.target is None:
         if options.paired and not isinstance(first, Domains):

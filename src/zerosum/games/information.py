@@ -54,10 +54,11 @@ def informed(*, recognition: nn.Module, share: float, noise: float, prior: Codes
 
 
 def blurred(samples: Tensor, noise: float, draw: Draw) -> Tensor:
-    """Samples `(n, *shape)` under noise, whose deviation is a share of √d."""
+    """Samples `(n, *shape)` under noise, whose deviation is a share of √d, together as large as networks want them."""
     if not noise:
         return samples
-    return samples + noise * math.sqrt(samples[0].numel()) * draw.normal(*samples.shape).to(samples)
+    deviation = noise * math.sqrt(samples[0].numel())
+    return (samples + deviation * draw.normal(*samples.shape).to(samples)) / math.hypot(1, deviation)
 
 
 def with_recognition(game: Game, recognition: nn.Module, prior: Codes, optimizer: Optimizer, weight: float) -> Game:

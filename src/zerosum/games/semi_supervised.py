@@ -17,7 +17,7 @@ from zerosum.games.auxiliary import by_critic
 from zerosum.games.core import Controls, Game, Result
 from zerosum.games.pair import Pair
 from zerosum.games.tricks import matching
-from zerosum.losses import accuracy, cross_entropy
+from zerosum.losses import accuracy, cross_entropy, entropy
 from zerosum.networks import ClosedCritic
 
 
@@ -31,9 +31,11 @@ class SemiSupervised(Pair):
         assert batch.condition is not None
         assert batch.label is not None
         logits = self._closed.classify(batch.condition)
-        supervised = controls["supervised"] * cross_entropy(logits, batch.label).mean()
+        terms = {"supervised": controls["supervised"] * cross_entropy(logits, batch.label).mean()}
+        if controls["entropy"]:
+            terms["entropy"] = controls["entropy"] * entropy(self._closed.classify(batch.real)).mean()
         watch = {"accuracy/labelled": accuracy(logits, batch.label)}
-        return Result(result.terms | {"supervised": supervised}, result.watch | watch)
+        return Result(result.terms | terms, result.watch | watch)
 
     def generator_loss(self, batch: Batch, draw: Draw, controls: Controls) -> Result:
         """Feature matching alone."""
@@ -45,10 +47,11 @@ class SemiSupervised(Pair):
         return self.critic
 
 
-def with_labels(game: Game, weight: float) -> Game:
-    """The game of a pair that is `SemiSupervised`: the weight of the labels is a control, the critic its classifier.
+def with_labels(game: Game, supervised: float, entropy: float) -> Game:
+    """The game of a pair that is `SemiSupervised`: its weights are controls, the critic is its classifier.
 
     It is the critic that is wanted, so it is averaged, too.
     """
     players = {name: replace(player, averaged=True) for name, player in game.players.items()}
-    return replace(game, players=players, controls=game.controls | {"supervised": weight}, classifier=by_critic)
+    weights = {"supervised": supervised, "entropy": entropy}
+    return replace(game, players=players, controls=game.controls | weights, classifier=by_critic)

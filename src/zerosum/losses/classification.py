@@ -13,6 +13,12 @@ def cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
     return F.cross_entropy(precise(logits), label, reduction="none")
 
 
+def entropy(logits: Tensor) -> Tensor:
+    """H(P(y | x)) = -Σ_c P(c | x) log P(c | x), `(n,)`, of logits `(n, classes)`."""
+    logs = F.log_softmax(precise(logits), dim=1)
+    return -(logs.exp() * logs).sum(1)
+
+
 def gaussian_nll(mean: Tensor, log_deviation: Tensor, value: Tensor) -> Tensor:
     """-log N(c; μ, σ²) = ½ ((c - μ) / σ)² + log σ + ½ log 2π, summed over dimensions: `(n, d)` each to `(n,)`."""
     mean, log_deviation, value = precise(mean), precise(log_deviation), precise(value)

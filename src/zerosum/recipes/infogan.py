@@ -38,6 +38,7 @@ def infogan(
     continuous_weight: Annotated[float, Opt("Of the continuous codes, as a share of lambda.", 0, 1e6)] = 0.1,
     loss: Annotated[AdversarialName, Opt("Of generator and critic.")] = "relativistic",
     gamma: Annotated[float, Opt("Weight of R1 and R2; each counts gamma / 2.", 0, 1e6)] = 1.0,
+    penalty_every: Annotated[int, Opt("They come every so many rounds, with the weight to match.", 1, 1000)] = 1,
     networks: Networks = Networks(width=32, latent_size=8),
     play: Play = Play(batch_size=32, length_samples=80_000, lr=1e-3, lr_decay="linear", betas=(0.0, 0.99)),
     rivalry: Rivalry = Rivalry(),
@@ -53,7 +54,7 @@ def infogan(
     generator = networks.generator or build_generator(networks.network, space, latent=latent, width=width)
     body = build_critic(networks.network, space, width=width, norm="none")
     recognition = Recognition(body, categories=codes.categories, continuous=continuous)
-    penalties = [Weighted("r1", r1, gamma / 2), Weighted("r2", r2, gamma / 2)] if gamma else []
+    slopes = {"r1": r1, "r2": r2} if gamma else {}
     plan = pair_plan(
         space,
         networks=replace(networks, generator=generator),
@@ -61,7 +62,7 @@ def infogan(
         rivalry=rivalry,
         tricks=tricks,
         loss=loss,
-        penalties=penalties,
+        penalties=[Weighted(name, slope, gamma / 2, penalty_every) for name, slope in slopes.items()],
         critic_norm="none",
         losses=partial(informed, recognition=recognition, share=continuous_weight, noise=reading_noise),
         prior=codes,

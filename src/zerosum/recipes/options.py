@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Annotated, Any, get_args, get_origin
 
 from zerosum.errors import UserError, choose, nearest
-from zerosum.kinds import refuse_misfit
+from zerosum.kinds import fits, refuse_misfit
 from zerosum.spaces import Space
 from zerosum.training.plan import Plan
 
@@ -173,6 +173,18 @@ def bounds(option: Option) -> str:
     if high == math.inf:
         return f"at least {low:g}"
     return f"at most {high:g}" if low == -math.inf else f"{low:g} to {high:g}"
+
+
+def spelled(recipe: Recipe, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as they are recorded: a whole number that stands for a text, as in `critic_steps=2`, is that text."""
+    known = options(recipe)
+    numbers = {name for name, value in given.items() if isinstance(value, int) and not isinstance(value, bool)}
+    texts = {
+        name
+        for name in numbers & known.keys()
+        if not fits(given[name], known[name].type) and fits("", known[name].type)
+    }
+    return {name: str(value) if name in texts else value for name, value in given.items()}
 
 
 def as_declared(value: Any) -> Any:

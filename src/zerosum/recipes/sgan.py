@@ -25,6 +25,7 @@ def sgan(
         int, Opt("Training labels that are used, of each class; the other samples are unlabelled.", 1, 10**6)
     ] = 10,
     supervised_weight: Annotated[float, Opt("Of log P(y | x) of labelled samples.", 0, 1e6)] = 1.0,
+    entropy_weight: Annotated[float, Opt("Of the entropy of P(y | x) of samples without labels.", 0, 1e6)] = 0.3,
     networks: Networks = Networks(width=32),
     play: Play = Play(batch_size=64, length_samples=120_000, lr=3e-4, lr_decay="linear"),
     rivalry: Rivalry = Rivalry(),
@@ -42,6 +43,6 @@ def sgan(
     )
     return replace(
         plan,
-        game=with_labels(plan.game, supervised_weight),
+        game=with_labels(plan.game, supervised_weight, entropy_weight),
         source=partial(few_labelled, per_class=labelled_per_class),
     )

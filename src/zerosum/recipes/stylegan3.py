@@ -92,7 +92,7 @@ def stylegan3(
     labels: Annotated[Literal["none", "projection"], Opt("How the critic is told the label, if both players are.")] = (
         "none"
     ),
-    play: Play = Play(batch_size=16, length_samples=10_000, lr=2.5e-3, betas=(0.0, 0.99)),
+    play: Play = Play(batch_size=16, length_samples=24_000, lr=2.5e-3, betas=(0.0, 0.99)),
     rivalry: Rivalry = Rivalry(critic_lr=2e-3),
     tricks: Tricks = Tricks(),
 ) -> Plan:

@@ -24,9 +24,9 @@ from zerosum.draw import Draw, fold
 from zerosum.errors import UserError, nearest
 from zerosum.games import Game
 from zerosum.kinds import refuse_misfit
-from zerosum.recipes.options import Opt, Recipe, build, options, with_preset
+from zerosum.recipes.options import Opt, Recipe, build, options, spelled, with_preset
 from zerosum.runs.directory import FORMAT
-from zerosum.runs.fitting import refuse_misfits
+from zerosum.runs.fitting import refuse_misfits, refuse_unplayable
 from zerosum.runs.whereabouts import INSTEAD, as_recorded, located, one_place, refuse_gone, refuse_other_name
 from zerosum.spaces import Space, describe
 from zerosum.training.checkpoints import write_atomically
@@ -93,6 +93,8 @@ class Setup:
         dealt = plan.source(self.data.train, Draw(self.seed, "source"))  # what is refused is refused before all else
         if {*OWN} & set(self.given):
             refuse_misfits(plan.game, dealt)
+        if self.own_game:
+            refuse_unplayable(plan.game, dealt, plan.batch_size)
         return plan
 
     def threads_for(self, plan: Plan, trainings: int = 1) -> int:
@@ -202,7 +204,7 @@ def settle(
     name = recommend(data, split(flat)[0]) if recipe is None else recipe
     function = recipes.recipe(name) if isinstance(name, str) else as_recipe(name)
     refuse_unknown(split(flat)[1], function)
-    data_options, given = split(with_preset(function, flat))
+    data_options, given = split(spelled(function, with_preset(function, flat)))
     if length_samples is not None:
         given["length_samples"] = length_samples
     own_game = not isinstance(name, str) or bool({*OWN} & set(given))
@@ -318,6 +320,8 @@ def _means(name: str, given: Any, recorded: Any) -> bool:
     """Whether an option is what `plan.json` holds, which has paths as they were written."""
     if given == "auto" and name in SETTLED:
         return True
+    if isinstance(given, int) and isinstance(recorded, str):
+        return str(given) == recorded
     if isinstance(given, str | Path) and isinstance(recorded, str):
         return one_place(given, recorded)
     return bool(given == recorded)

@@ -55,12 +55,14 @@ def real_picture(data: Data, game: Game, draw: Draw) -> Image.Image:
 
 
 def a_class_a_column(data: Data, columns: int, n: int, draw: Draw) -> Tensor:
-    """Positions of held-out samples, row by row of a grid whose columns are the classes."""
+    """Positions of held-out samples, row by row of a grid whose columns are the classes; any where one has none."""
     places = torch.arange(min(data.held_out.size or n, 5000))
     label = data.held_out.batch(places, draw).label
     assert label is not None
     found = [places[label.cpu() == c][: n // columns] for c in range(columns)]
     rows = min(len(positions) for positions in found)
+    if not rows:
+        return places[:n]
     return torch.stack([positions[:rows] for positions in found], dim=1).flatten()
 
 
