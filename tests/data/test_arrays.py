@@ -281,12 +281,17 @@ class TestPairs:
             (np.zeros(10), "whole numbers or words"),
             ([[1], [1, 2]] * 5, "no array"),
             (None, "data=images"),
-            (np.arange(10), "10 classes: no class has two"),
         ],
     )
     def test_labels_that_cannot_be_used(self, labels: Any, message: str) -> None:
         with pytest.raises(UserError, match=message):
             open_data((LAST, labels))
+
+    def test_labels_that_no_two_samples_share_are_names(self) -> None:
+        with pytest.warns(Notice, match="10 classes: no class has two, so they are taken for names, and left out"):
+            data = open_data((LAST, np.arange(10)))
+        assert data.space.classes == ()
+        assert (data.train.size, data.held_out.size) == (8, 2)
 
     def test_what_is_no_pair(self) -> None:
         with pytest.raises(UserError, match=r"\(images, labels\).* first is str"):

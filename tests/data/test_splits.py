@@ -61,11 +61,3 @@ def test_a_share_beyond_the_most_is_told_where_it_was_asked_for():
         warnings.simplefilter("error", Notice)
         assert open_data(points).held_out.size == LARGEST_HELD_OUT
         assert open_data(points, DataOptions(held_out=0.1)).held_out.size == 6_000
-
-
-def test_where_no_class_has_two_samples_the_share_is_of_all_together():
-    train, held_out = split(10, 0.2, np.arange(10))
-    expected = split(10, 0.2)
-    assert np.array_equal(train, expected[0])
-    assert np.array_equal(held_out, expected[1])
-    assert len(held_out) == 2

@@ -75,8 +75,9 @@ def test_q_reads_through_noise_in_units_of_a_samples_size():
     Q = Remembering()
     game, codes = game_of(0, Q, noise=0.5)
     game.phases[-1].loss(BATCH, Draw(7), game.controls)
-    noise = Q.x - game.networks["G"](codes(N, Draw(7)))
-    torch.testing.assert_close(noise, 0.5 * math.sqrt(2) * Draw(7).sub("reading").normal(N, 2))
+    deviation = 0.5 * math.sqrt(2)
+    noise = Q.x * math.hypot(1, deviation) - game.networks["G"](codes(N, Draw(7)))
+    torch.testing.assert_close(noise, deviation * Draw(7).sub("reading").normal(N, 2))
 
 
 def test_the_third_player_moves_with_the_generator_and_the_critic_knows_nothing_of_it():

@@ -1,6 +1,7 @@
 """Real samples as they lie in memory or on disk: what every reader of files and arrays produces."""
 
 import hashlib
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -14,7 +15,7 @@ from zerosum.data.packed import PackedSource, PairedSource, UnpairedSource, imag
 from zerosum.data.spacing import ENOUGH, spacing
 from zerosum.data.splits import split, tell_of_cap
 from zerosum.draw import Draw
-from zerosum.errors import UserError
+from zerosum.errors import Notice, UserError
 from zerosum.spaces import Images, Points
 
 FEWEST = 3
@@ -54,7 +55,20 @@ class Samples:
 
     def sources(self, options: DataOptions) -> tuple[Source, Source]:
         """The samples to train on, with augmentation, and those held out, without."""
-        return self.packed(options, self.split(options))
+        known = self.known()
+        return known.packed(options, known.split(options))
+
+    def known(self) -> "Samples":
+        """The same without labels, with a word about it, where no class has two samples: then they are names."""
+        if self.labels is None or len(np.unique(self.labels)) < len(self):
+            return self
+        warnings.warn(
+            f"{len(self)} samples of {len(self.classes)} classes: no class has two, so they are taken for names, and "
+            "left out.",
+            Notice,
+            stacklevel=2,
+        )
+        return replace(self, labels=None, classes=())
 
     def split(self, options: DataOptions) -> Rows:
         """Rows to train on and rows held out."""
@@ -63,11 +77,6 @@ class Samples:
                 f"{len(self)} usable sample(s); at least {FEWEST} are needed: 2 training samples and 1 held out."
             )
         rows = split(len(self), options.held_out, self.labels, self.groups)
-        if not len(rows[1]):
-            raise UserError(
-                f"{len(self)} samples of {len(self.classes)} classes: no class has two, so that none can be held out. "
-                "Are the labels classes?"
-            )
         tell_of_cap(len(self), options.held_out)
         return rows
 
@@ -133,13 +142,14 @@ class Domains:
 
     def sources(self, options: DataOptions) -> tuple[Source, Source]:
         """Pairs, or what does not belong together, to train on and held out."""
+        condition, real = self.condition.known(), self.real.known()
         if not self.paired:
-            halves = [samples.packed(options, samples.split(options)) for samples in (self.condition, self.real)]
+            halves = [samples.packed(options, samples.split(options)) for samples in (condition, real)]
             return self._joined(UnpairedSource, *halves)
-        partner = partners(self.condition, self.real)
-        train, held_out = self.condition.split(options)
-        real = self.real.packed(options, (partner[train], partner[held_out]))
-        return self._joined(PairedSource, self.condition.packed(options, (train, held_out)), real)
+        partner = partners(condition, real)
+        train, held_out = condition.split(options)
+        theirs = real.packed(options, (partner[train], partner[held_out]))
+        return self._joined(PairedSource, condition.packed(options, (train, held_out)), theirs)
 
     @staticmethod
     def _joined(

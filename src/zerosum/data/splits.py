@@ -31,8 +31,7 @@ def split(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Positions to train on and positions held out, both sorted, int64.
 
-    Of every class the same share is held out: at least one sample of a class that has two, and never all. Where no
-    class has two, they are names rather than classes, and the share is held out of all samples together.
+    Of every class the same share is held out: at least one sample of a class that has two, and never all.
 
     Args:
         count: how many samples there are.
@@ -48,8 +47,6 @@ def split(
 
 def _held_out(labels: np.ndarray, fraction: float) -> np.ndarray:
     """For every row whether it is held out."""
-    if len(np.unique(labels)) == len(labels):
-        labels = np.zeros_like(labels)
     order = np.lexsort((_scattered(len(labels)), labels))
     _, start, counts = np.unique(labels[order], return_index=True, return_counts=True)
     rank = np.arange(len(labels)) - np.repeat(start, counts)  # within its class, in scattered order
