@@ -1,5 +1,6 @@
 """Writes `docs/gallery.md` with its pictures and curves from the records of `gallery.py`."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import gallery
 from records import RESULTS, Record, number
 from results import circumstances, grouped, load
 from zerosum.recipes import names
+from zerosum.runs.commands import flag
 
 DOCS = RESULTS.parents[1] / "docs"
 FOLDER = "gallery"
@@ -72,13 +74,26 @@ def section(record: Record) -> str:
     source = RESULTS / gallery.BENCHMARK / f"{name}-seed{seed}.png"
     with Image.open(source) as picture:
         picture.save(DOCS / "pictures" / FOLDER / f"{name}.png", optimize=True)
-    lines = [f"## `{name}`", "", f"{names()[name]}; [formula and options](recipes.md#{name})."]
+    lines = [
+        f"## `{name}`",
+        "",
+        f"{names()[name]}; [formula and options](recipes.md#{name}).",
+        "",
+        f"`{command(name)}`",
+    ]
     lines += ["", f"![samples of {name}](pictures/{FOLDER}/{name}.png)"]
     kept = curves.path_of(RESULTS / gallery.BENCHMARK, name, seed)
     if kept.is_file():
         plot(kept, DOCS / "pictures" / FOLDER / f"{name}-curve.png", name)
         lines[-1] += f" ![Fréchet distance of {name} in training](pictures/{FOLDER}/{name}-curve.png)"
     return "\n".join([*lines, ""])
+
+
+def command(name: str) -> str:
+    """The command line that trains it so."""
+    shown = gallery.exhibit(name)
+    given = {"length_samples": shown.length_samples, **shown.given}
+    return shlex.join(["zerosum", "train", name, "--data", shown.data, *(w for o in given.items() for w in flag(*o))])
 
 
 def plot(kept: Path, path: Path, name: str) -> None:

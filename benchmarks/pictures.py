@@ -1,8 +1,6 @@
-"""The pictures of the documentation: each recipe trained for about a minute on two cores, and what it makes then.
+"""The pictures of the front page: what the default run and points come to; those of recipes are the gallery's.
 
-They show what is to be expected of a short run with the defaults, or with the few options that stand in the command;
-what a recipe reaches is measured by the other scripts. A picture carries the command that made it, and the page that
-lists the pictures is written from them.
+A picture carries the command that made it, and the page that lists the pictures is written from them.
 """
 
 import argparse
@@ -60,29 +58,6 @@ TABLE = (
     Picture("digits", "digits"),
     Picture("ring", "ring", "r3gan", 4_096_000),
     Picture("grid", "grid", "r3gan", 4_096_000, {"gamma": 4e-3}),
-    Picture("gan", "digits", "gan", 300_000),
-    Picture("dcgan", "digits", "dcgan", 50_000, {"width": 32}),
-    Picture("lsgan", "digits", "lsgan", 30_000, {"width": 32}),
-    Picture("wgan", "digits", "wgan", 20_000, {"width": 32}),
-    Picture("wgan-gp", "digits", "wgan-gp", 12_000, {"width": 32}),
-    Picture("sngan", "digits", "sngan", 5_000, {"width": 16}),
-    Picture("dragan", "digits", "dragan", 30_000, {"width": 32}),
-    Picture("r3gan", "glyphs", "r3gan", 30_000),
-    Picture("cgan", "digits", "cgan", 40_000),
-    Picture("acgan", "digits", "acgan", 40_000),
-    Picture("projection", "digits", "projection", 40_000),
-    Picture("infogan", "digits", "infogan", 40_000),
-    Picture("sgan", "digits", "sgan", 15_000),
-    Picture("progan", "digits", "progan", 16_000, {"grow_samples": 9_000, "seed": 1}),
-    Picture("stylegan", "digits", "stylegan", 20_000, {"grow_samples": 4_000, "resolution": "16", "seed": 1}),
-    Picture("stylegan2", "digits", "stylegan2", 9_008, {"resolution": "16", "seed": 1}),
-    Picture("stylegan3", "digits", "stylegan3", 6_000, {"resolution": "16", "layers": 4, "margin": 6, "seed": 1}),
-    Picture("sagan", "digits", "sagan", 10_000, {"resolution": "16", "lr": 5e-4, "critic_lr": 1e-3}),
-    Picture("biggan", "digits", "biggan", 10_000, {"resolution": "16", "lr": 5e-4, "critic_lr": 1e-3}),
-    Picture("lapgan", "digits", "lapgan", 18_016),
-    Picture("vitgan", "digits", "vitgan", 15_008, {"resolution": "16"}),
-    Picture("transgan", "digits", "transgan", 16_000, {"resolution": "16"}),
-    Picture("cyclegan", "glyphs:sans-serif", "cyclegan", 4_000),
 )
 
 

@@ -123,7 +123,7 @@ def test_every_recipe_has_a_section(sections):
 def test_a_recipe_is_shown_with_command_picture_and_all_its_options(name, sections):
     section = sections[name]
     assert f"zerosum train {name} --data" in section
-    assert f"(pictures/{name}.png)" in section
+    assert f"(pictures/gallery/{name}.png) [Measured](gallery.md#{name})" in section
     recipe = recipes.recipe(name)
     for option in options(recipe):
         flag = f"`--{option.replace('_', '-')}`"

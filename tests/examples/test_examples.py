@@ -76,8 +76,8 @@ def test_pictures_of_the_documentation_carry_their_commands(tmp_path, monkeypatc
         pictures.main(["--only", *names, "--length-samples", str(length), "--out", str(tmp_path)])
         return (tmp_path / "README.md").read_text().splitlines()[-2:]
 
-    ring, gan = make("gan", "ring", length=320)
-    assert {path.name for path in tmp_path.iterdir()} == {"gan.png", "ring.png", "README.md"}
+    ring, grid = make("grid", "ring", length=320)
+    assert {path.name for path in tmp_path.iterdir()} == {"grid.png", "ring.png", "README.md"}
     assert ring == "| [ring](ring.png) | `zerosum train r3gan --data ring --length-samples 320` |"
-    assert gan == "| [gan](gan.png) | `zerosum train gan --data digits --length-samples 320` |"
-    assert make("gan", length=640) == [ring, gan.replace("320", "640")]
+    assert grid == "| [grid](grid.png) | `zerosum train r3gan --data grid --length-samples 320 --gamma 0.004` |"
+    assert make("grid", length=640) == [ring, grid.replace("320", "640")]
