@@ -73,6 +73,7 @@ IMPOSSIBLE = {
     "pac": ("cgan", "acgan", "projection", "biggan"),
     "latent_size": ("biggan",),  # too few for its parts
     "preset": ("sagan", "biggan"),  # they attend at heights that 16 x 16 has not
+    "window": ("transgan",),  # they are too narrow
 }
 """Tricks and the recipes that cannot have them."""
 

@@ -2,7 +2,8 @@
 
 L_D = E D(G(z)) - E D(x) + λ E(‖∇D(x̂)‖ - 1)² + ε E D(x)² and L_G = -E D(G(z)), of samples that are varied before the
 critic sees them (Jiang 2021, sections 3.3 and 4.1); the authors' code has (E D(x))² where ε stands. So the presets
-have it, with four critic steps. By default samples are compared in pairs under R1 and R2 (Huang 2024), step by step.
+have it, with four critic steps. By default samples, varied as well, are compared in pairs under R1 and R2 (Huang
+2024), step by step.
 """
 
 from dataclasses import replace
@@ -36,6 +37,7 @@ PAPER: dict[str, Any] = {
     "gp_weight": 10.0,
     "drift_weight": 1e-3,
     "lr": 1e-4,
+    "lr_decay": "none",
     "critic_steps": "4",
     "gradient_clip": 5.0,
     "augment": 1.0,
@@ -56,7 +58,7 @@ PAPER: dict[str, Any] = {
 def transgan(
     space: Space,
     *,
-    width: Annotated[int, Opt("Dimensions of a token at full size; four times as many a stage below.", 1, 1024)] = 8,
+    width: Annotated[int, Opt("Dimensions of a token at full size; four times as many a stage below.", 1, 1024)] = 16,
     latent_size: Annotated[int, Opt("Dimensions of the latent z.", 1, 65536)] = 64,
     depths: Annotated[str, Opt("Blocks of the generator's stages, from the smallest map on: '5, 4, 2'.")] = "2, 2, 1",
     norm: Annotated[Literal["pixel", "layer"], Opt("Of the generator's tokens.")] = "pixel",
@@ -67,15 +69,15 @@ def transgan(
         int | None, Opt("Side of the critic's smallest patches; by default the largest that leaves 8 a side.", 1, 64)
     ] = None,
     scales: Annotated[int, Opt("Sizes of patches that the critic sees, each twice the last.", 1, 8)] = 2,
-    full: Annotated[int, Opt("Longest side of a map of which all tokens see each other.", 1, 1024)] = 16,
+    full: Annotated[int, Opt("Longest side of a map of which all tokens see each other.", 1, 1024)] = 8,
     window: Annotated[int, Opt("Longest side of a window of larger maps.", 1, 1024)] = 8,
     loss: Annotated[AdversarialName, Opt("Of both players.")] = "relativistic",
     gamma: Annotated[float, Opt("Weight of R1 and R2; each counts gamma / 2.", 0, 1e6)] = 1.0,
     gp_weight: Annotated[float, Opt("Lambda, weight of the gradient penalty; 10 in the paper.", 0, 1e6)] = 0.0,
     drift_weight: Annotated[float, Opt("Epsilon, of the squared scores of real samples.", 0, 1e6)] = 0.0,
-    play: Play = Play(batch_size=16, length_samples=24_000, lr=5e-4, betas=(0.0, 0.99)),
+    play: Play = Play(batch_size=16, length_samples=30_000, lr=5e-4, lr_decay="linear", betas=(0.0, 0.99)),
     rivalry: Rivalry = Rivalry(),
-    tricks: Tricks = Tricks(),
+    tricks: Tricks = Tricks(augment=0.8),
 ) -> Plan:
     """Stages of transformer blocks, relative positions, attention in windows, patches of several sizes (Jiang 2021)."""
     images = images_of(space, "transgan")
