@@ -52,12 +52,12 @@ class Exhibit:
 
 EXHIBITS: Mapping[str, Exhibit] = {
     "gan": Exhibit(400_000),
-    "dcgan": Exhibit(80_000, given={"width": 32}),
-    "lsgan": Exhibit(80_000, given={"width": 32}),
-    "wgan": Exhibit(40_000, given={"width": 32}),
-    "wgan-gp": Exhibit(30_000, given={"width": 32}),
+    "dcgan": Exhibit(120_000, given={"width": 32}),
+    "lsgan": Exhibit(120_000, given={"width": 32}),
+    "wgan": Exhibit(150_000, given={"width": 32}),
+    "wgan-gp": Exhibit(90_000, given={"width": 32}),
     "sngan": Exhibit(30_000),
-    "dragan": Exhibit(60_000, given={"width": 32}),
+    "dragan": Exhibit(120_000, given={"width": 32}),
     "r3gan": Exhibit(120_000),
     "cgan": Exhibit(60_000, tells_classes=0.95),
     "acgan": Exhibit(60_000, tells_classes=0.95),
