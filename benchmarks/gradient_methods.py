@@ -1,7 +1,7 @@
-"""Gradient methods for games on mixtures of Gaussians: `gan` as it comes, played in each way.
+"""Gradient methods for games on mixtures of Gaussians: plain `gan`, played in each way.
 
-Everything but the way of playing is the same: networks, learning rate, optimizer, samples seen. Judged as in
-`points.py`.
+Everything but the way of playing is the same, networks, learning rate, optimizer, samples seen, and as in `tricks.py`.
+Judged as in `points.py`.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from typing import Any
 
 from records import Case, Measured, run
 from trainings import training
+from tricks import LENGTH, SAMPLES, SETTING, TRIAL_LENGTH
 from zerosum.data import density
 from zerosum.metrics.core import Modes
 from zerosum.metrics.modes import coverage
@@ -27,14 +28,13 @@ WAYS: dict[str, Mapping[str, Any]] = {
     "symplectic": {"order": "symplectic"},
 }
 DATA = ("ring", "grid")
-LENGTH, TRIAL_LENGTH = 640_000, 6_400
-SAMPLES = 2_500
 
 
 def measure(seed: int, trial: bool, *, data: str, way: Mapping[str, Any]) -> Measured:
     """Train and judge."""
     length = TRIAL_LENGTH if trial else LENGTH
-    with training("gan", data=data, seed=seed, length_samples=length, evaluate="off", **way) as (played, took):
+    how = {**SETTING, "length_samples": length, "evaluate": "off", "doctor": "off", **way}
+    with training("gan", data=data, seed=seed, **how) as (played, took):
         samples = played.samples(SAMPLES, seed=seed)
     mixture = density(data)
     assert mixture.modes is not None
@@ -47,7 +47,7 @@ CASES = [
     Case(
         name=f"{name}-{data}",
         measure=partial(measure, data=data, way=way),
-        options={"data": data, "way": dict(way), "length_samples": LENGTH, "samples": SAMPLES},
+        options={"data": data, "way": dict(way), "length_samples": LENGTH, "samples": SAMPLES, **SETTING},
         seeds=5,
     )
     for data in DATA
