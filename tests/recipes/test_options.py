@@ -74,6 +74,7 @@ IMPOSSIBLE = {
     "latent_size": ("biggan",),  # too few for its parts
     "preset": ("sagan", "biggan"),  # they attend at heights that 16 x 16 has not
     "window": ("transgan",),  # they are too narrow
+    "augment_policy": ("transgan",),  # it varies everything, which shows with ADA
 }
 """Tricks and the recipes that cannot have them."""
 

@@ -77,7 +77,7 @@ def transgan(
     drift_weight: Annotated[float, Opt("Epsilon, of the squared scores of real samples.", 0, 1e6)] = 0.0,
     play: Play = Play(batch_size=16, length_samples=30_000, lr=5e-4, lr_decay="linear", betas=(0.0, 0.99)),
     rivalry: Rivalry = Rivalry(),
-    tricks: Tricks = Tricks(augment=0.8),
+    tricks: Tricks = Tricks(augment=1.0),
 ) -> Plan:
     """Stages of transformer blocks, relative positions, attention in windows, patches of several sizes (Jiang 2021)."""
     images = images_of(space, "transgan")
