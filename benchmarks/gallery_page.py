@@ -19,14 +19,14 @@ FOLDER = "gallery"
 HEAD = """# Gallery
 
 Every recipe on one protocol: trained on handwritten digits (glyphs, where it translates) of 32 x 32 pixels for some
-minutes on two cores, then scored. Formulas, sources and options: [recipes](recipes.md). Made by `python
+minutes on a CPU, then scored. Formulas, sources and options: [recipes](recipes.md). Made by `python
 benchmarks/gallery_page.py` from the records of `benchmarks/gallery.py`.
 
 Scored are 2,000 samples against the held-out split, in the features of a classifier that was trained on the real
 data: the Fréchet distance (lower is better), precision (do samples look real?), recall and coverage (are all kinds
 there?). *Real* classes are those that samples were asked to be of (accuracy), and a classifier trained on samples
-alone is tested on real pictures (train on synthetic, test on real). What one seed and some minutes reach is no
-verdict on a method.
+alone is tested on real pictures (train on synthetic, test on real). Minutes are of a whole run with its evaluations, at
+the number of threads that is told at the end. What one seed and some minutes reach is no verdict on a method.
 """
 FIGURES = {
     "fd": "Fréchet distance",
@@ -79,7 +79,7 @@ def section(record: Record) -> str:
         "",
         f"{names()[name]}; [formula and options](recipes.md#{name}).",
         "",
-        f"`{command(name)}`",
+        f"`{command(record)}`",
     ]
     lines += ["", f"![samples of {name}](pictures/{FOLDER}/{name}.png)"]
     kept = curves.path_of(RESULTS / gallery.BENCHMARK, name, seed)
@@ -89,11 +89,13 @@ def section(record: Record) -> str:
     return "\n".join([*lines, ""])
 
 
-def command(name: str) -> str:
+def command(record: Record) -> str:
     """The command line that trains it so."""
-    shown = gallery.exhibit(name)
-    given = {"length_samples": shown.length_samples, **shown.given}
-    return shlex.join(["zerosum", "train", name, "--data", shown.data, *(w for o in given.items() for w in flag(*o))])
+    asked = dict(record["options"])
+    recipe, data, length = (asked.pop(name) for name in ("recipe", "data", "length"))
+    del asked["samples"]
+    given = {"length_samples": length, **asked}.items()
+    return shlex.join(["zerosum", "train", recipe, "--data", data, *(word for one in given for word in flag(*one))])
 
 
 def plot(kept: Path, path: Path, name: str) -> None:
