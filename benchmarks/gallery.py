@@ -51,7 +51,7 @@ class Exhibit:
 
 
 EXHIBITS: Mapping[str, Exhibit] = {
-    "gan": Exhibit(400_000),
+    "gan": Exhibit(1_500_000),
     "dcgan": Exhibit(120_000, given={"width": 32}),
     "lsgan": Exhibit(120_000, given={"width": 32}),
     "wgan": Exhibit(150_000, given={"width": 32}),
