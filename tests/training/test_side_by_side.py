@@ -6,13 +6,18 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from zerosum.errors import NotFinite
+from zerosum.games import Player
+from zerosum.optimizers import Optimizer
 from zerosum.runs.setup import settle
 from zerosum.training.engine import Engine
 from zerosum.training.journal import read_lines
+from zerosum.training.moves import Mover
+from zerosum.training.optimizer_state import export, restore
 from zerosum.training.progress import Progress
-from zerosum.training.side_by_side import SideBySide
+from zerosum.training.side_by_side import SideBySide, Stride
 from zerosum.training.tracing import tensors_of
 
 RECIPES = ("gan", "dcgan", "lsgan", "wgan", "wgan-gp", "dragan", "r3gan", "cgan", "cyclegan")
@@ -112,3 +117,51 @@ def test_who_decides_otherwise_is_computed_alone_without_tracing_anew(engine_of)
     alone = woken("alone", 2)
     alone.play()
     assert_alike(engines[2], alone)
+
+
+STEPPING = [
+    *(Optimizer(name=name, lr=0.1, betas=(0.5, 0.9)) for name in ("adam", "adamw", "rmsprop", "sgd", "momentum")),
+    Optimizer(name="adam", lr=0.1, optimistic=True),
+    Optimizer(name="sgd", lr=0.1, betas=(-0.5, 0.9)),
+]
+
+
+def movers(optimizer: Optimizer) -> list[Mover]:
+    """A player in three trainings."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return [Mover(Player(nn.ModuleDict({"N": nn.Linear(4, 3)}), optimizer)) for _ in range(3)]
+
+
+def push(players: list[Mover], turn: int) -> None:
+    """Gradients of a turn."""
+    for place, mover in enumerate(players):
+        generator = torch.Generator().manual_seed(10 * turn + place)
+        for parameter in mover.parameters:
+            parameter.grad = torch.randn(parameter.shape, generator=generator)
+
+
+@pytest.mark.parametrize("optimizer", STEPPING, ids=lambda optimizer: f"{optimizer.name}-{optimizer.optimistic}")
+def test_a_stride_is_everybodys_own_step(optimizer):
+    """Bit for bit: also where somebody sleeps, rates change or part, and one is taken up from a checkpoint."""
+    together, alone = movers(optimizer), movers(optimizer)
+    stride = Stride(together)
+    awake = {3: (True, False, True)}
+    for turn in range(6):
+        for players in (together, alone):
+            push(players, turn)
+            for place, mover in enumerate(players):
+                mover.set_rate(0.5 if turn == 2 else 0.25 if (turn, place) == (4, 1) else 1.0)
+        stride(awake.get(turn, (True, True, True)))
+        for mover, moves in zip(alone, awake.get(turn, (True, True, True)), strict=True):
+            if moves:
+                mover.optimizer.step()
+        if turn == 4:
+            for players in (together, alone):
+                kept = {name: tensor.clone() for name, tensor in export(players[0].optimizer, players[0].names).items()}
+                restore(players[0].optimizer, players[0].names, kept)
+    for one, own in zip(together, alone, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one.parameters, own.parameters, strict=True))
+        found, expected = (export(mover.optimizer, mover.names) for mover in (one, own))
+        assert found.keys() == expected.keys()
+        assert all(torch.equal(found[name], expected[name]) for name in found)

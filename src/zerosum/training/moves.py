@@ -183,14 +183,20 @@ class EngineMove:
     def step(self) -> None:
         """Step and project the movers."""
         for name in self.phase.players:
-            mover = self.table.movers[name]
-            before = mover.weights() if self.table.measuring else None
-            mover.optimizer.step()
-            if mover.player.constrain is not None:
-                mover.player.constrain(mover.player.networks)
-            if before is not None:
-                moved = {f"update/{name}": (mover.weights() - before).norm() / before.norm()}
-                self.table.tally.add(f"update/{name}", self.round_index, moved)
+            with self.stepping(name):
+                self.table.movers[name].optimizer.step()
+
+    @contextmanager
+    def stepping(self, name: str) -> Iterator[None]:
+        """What goes with a step of a mover: its weights are projected, and how far they went is written down."""
+        mover = self.table.movers[name]
+        before = mover.weights() if self.table.measuring else None
+        yield
+        if mover.player.constrain is not None:
+            mover.player.constrain(mover.player.networks)
+        if before is not None:
+            moved = {f"update/{name}": (mover.weights() - before).norm() / before.norm()}
+            self.table.tally.add(f"update/{name}", self.round_index, moved)
 
     def dealt(self) -> tuple[Batch, Draw]:
         """The batch and the draw of the move, with layers that draw on their own seeded."""

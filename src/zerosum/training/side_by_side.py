@@ -7,7 +7,7 @@ training's own, so that it comes to what it would have come to by itself, up to 
 """
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,7 @@ from zerosum.errors import Interrupted, NotFinite
 from zerosum.games import PLAYS, Controls, Game, Phase
 from zerosum.training.engine import Engine
 from zerosum.training.interruption import Signals
-from zerosum.training.moves import EngineMove
+from zerosum.training.moves import EngineMove, Mover
 from zerosum.training.pieces import Computed
 from zerosum.training.tracing import (
     Fork,
@@ -166,17 +166,62 @@ def alike(forks: Sequence[Fork], controls: Sequence[Controls]) -> bool:
     return all(fork.test(one[fork.control]) == fork.outcome for fork in forks for one in controls)
 
 
+class Stride:
+    """The steps of a player in all trainings at once, by one optimizer of all their weights.
+
+    Optimizers change each weight by itself, so that this is what the trainings' own would do, in one launch. They keep
+    their state: both look at the same.
+
+    Args:
+        movers: the player, in each training.
+    """
+
+    def __init__(self, movers: Sequence[Mover]) -> None:
+        self.movers = movers
+        self.optimizer = movers[0].player.optimizer([p for mover in movers for p in mover.parameters])
+
+    def __call__(self, awake: Sequence[bool]) -> None:
+        """Let those step who are awake."""
+        moving = [mover for mover, moves in zip(self.movers, awake, strict=True) if moves]
+        rates = {tuple(float(group["lr"]) for group in mover.optimizer.param_groups) for mover in moving}
+        if len(rates) > 1:
+            for mover in moving:
+                mover.optimizer.step()
+            return
+        for group, rate in zip(self.optimizer.param_groups, *rates, strict=True):
+            group["lr"] = rate
+        for mover, moves in zip(self.movers, awake, strict=True):
+            if moves:
+                share(mover.optimizer, self.optimizer, mover.parameters)
+            else:
+                for parameter in mover.parameters:
+                    parameter.grad = None
+        self.optimizer.step()
+        for mover in moving:
+            share(self.optimizer, mover.optimizer, mover.parameters)
+
+
+def share(known: torch.optim.Optimizer, other: torch.optim.Optimizer, parameters: Sequence[nn.Parameter]) -> None:
+    """Have another optimizer look at the state that is known of some parameters."""
+    first = parameters[0]
+    if known.state.get(first) is not other.state.get(first):
+        other.state.update({p: known.state[p] for p in parameters if p in known.state})
+
+
 class Together:
     """The same move of several trainings, as one; see `zerosum.games.Move`.
 
     Args:
         moves: one a training.
         chorus: what computes.
+        strides: of the players, by name.
         awake: which trainings still move; the others are computed for and stay as they are.
     """
 
-    def __init__(self, moves: Sequence[EngineMove], chorus: Chorus, awake: Sequence[bool]) -> None:
-        self.moves, self.chorus, self.awake = moves, chorus, awake
+    def __init__(
+        self, moves: Sequence[EngineMove], chorus: Chorus, strides: Mapping[str, Stride], awake: Sequence[bool]
+    ) -> None:
+        self.moves, self.chorus, self.strides, self.awake = moves, chorus, strides, awake
 
     @property
     def phase(self) -> Phase:
@@ -210,8 +255,11 @@ class Together:
 
     def step(self) -> None:
         """Let everybody who is awake step."""
-        for move in self._awake():
-            move.step()
+        for name in self.phase.players:
+            with ExitStack() as stack:
+                for move in self._awake():
+                    stack.enter_context(move.stepping(name))
+                self.strides[name](self.awake)
 
     def value(self, players: Collection[str]) -> Tensor:
         """Not of several trainings at once: orders that ask for it are refused beforehand."""
@@ -246,6 +294,7 @@ class SideBySide:
         games = [engine.plan.game for engine in engines]
         common = in_rows(games)
         self.choruses = {phase.name: Chorus(games, common, code) for phase in games[0].phases}
+        self.strides = {name: Stride([engine.position.movers[name] for engine in engines]) for name in games[0].players}
         self.failed: dict[int, NotFinite] = {}
         self._told: set[str] = set()
 
@@ -269,7 +318,7 @@ class SideBySide:
         """A round of those that are awake."""
         first = self.engines[awake.index(True)]
         moves = zip(*(engine.moves() for engine in self.engines), strict=True)
-        together = [Together(same, self.choruses[same[0].phase.name], awake) for same in moves]
+        together = [Together(same, self.choruses[same[0].phase.name], self.strides, awake) for same in moves]
         PLAYS[first.plan.order(first.position.samples_seen)](list(together), first.table.controls)
         for engine, moving in zip(self.engines, awake, strict=True):
             if moving:
