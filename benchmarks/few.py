@@ -24,7 +24,7 @@ from zerosum.draw import Draw
 from zerosum.spaces import Images
 
 RECIPE, IMAGES = "dcgan", 200
-LENGTH, TRIAL_LENGTH = 80_000, 640
+LENGTH, TRIAL_LENGTH = 300_000, 640
 SAMPLES = 2_000
 SETTING: Mapping[str, Any] = {"width": 32}
 WAYS: Mapping[str, Mapping[str, Any]] = {

@@ -149,3 +149,13 @@ class Growth:
             return 1.0
         come, within = divmod(samples_seen * coming, self.over_samples)
         return (self.first + come + max(0.0, 2 * within / self.over_samples - 1)) / self.levels
+
+    def since(self, samples_seen: int) -> int:
+        """Samples seen since the last level began to come in, or since the start.
+
+        >>> [Growth(2, 800).since(seen) for seen in (0, 199, 200, 500, 600, 900)]
+        [0, 199, 0, 300, 0, 300]
+        """
+        coming = self.levels - self.first
+        begun = min(coming, (2 * samples_seen * coming + self.over_samples) // (2 * self.over_samples)) if coming else 0
+        return samples_seen - (2 * begun - 1) * self.over_samples // (2 * coming) if begun > 0 else samples_seen

@@ -43,3 +43,17 @@ def test_samples_are_as_fine_as_they_can_be_made(growth, game, real):
     coarser = levels - int(growth)
     expected = enlarged(reduced(real, coarser), coarser)
     torch.testing.assert_close(known(game, Batch(real)).real, expected)
+
+
+@pytest.mark.parametrize(("name", "levels"), [("progan", 2), ("stylegan", 1)])
+def test_an_average_begins_anew_with_every_level(name, levels):
+    """Else the first weights of what comes in are remembered while it is faded in."""
+    grow = 800
+    plan = build(recipes.recipe(name), Images((1, 16, 16)), {"grow_samples": grow, "width": 4})
+    begins = [seen for seen in range(1, 2 * grow) if plan.age(seen) == 0]
+    assert begins == [(2 * level + 1) * grow // (2 * levels) for level in range(levels)]
+    for seen in begins:
+        held, coming = (plan.pace[GROWTH](when) for when in (seen, seen + 1))
+        assert held < coming
+    assert plan.age(begins[0] - 1) == begins[0] - 1
+    assert plan.age(2 * grow) == 2 * grow - begins[-1]

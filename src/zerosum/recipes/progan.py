@@ -60,5 +60,5 @@ def progan(
         own=PROGRESSIVE,
     )
     game = within(growing(plan.game), *images.range)
-    pace = {GROWTH: Growth(round(game.controls[GROWTH]), grow_samples)}
-    return replace(plan, game=game, pace={**plan.pace, **pace})
+    growth = Growth(round(game.controls[GROWTH]), grow_samples)
+    return replace(plan, game=game, pace={**plan.pace, GROWTH: growth}, age=growth.since)

@@ -76,5 +76,5 @@ def stylegan(
         own=growing_family(size_w=size_w, depth=depth),
     )
     game = within(growing(plan.game), *images.range)
-    pace = {GROWTH: Growth(round(game.controls[GROWTH]), grow_samples, first=1)}
-    return replace(plan, game=game, pace={**plan.pace, **pace})
+    growth = Growth(round(game.controls[GROWTH]), grow_samples, first=1)
+    return replace(plan, game=game, pace={**plan.pace, GROWTH: growth}, age=growth.since)

@@ -13,9 +13,10 @@ class Average:
     """Averages of a game's averaged networks.
 
     Weights follow w' <- beta w' + (1 - beta) w with beta = (1/2) ^ (batch / half-life); the half-life is ramped up
-    with the samples seen (Karras 2020, `ema_rampup`), and may be set from round to round. Other floating-point buffers
-    are copied; BatchNorm statistics are of no use in an average and are taken anew before sampling
-    (`zerosum.training.sampling`). With a half-life of 0 there are no averages.
+    with the samples seen (Karras 2020, `ema_rampup`), and may be set from round to round. Where networks grow it is
+    those seen since the last layers came: their first weights would be remembered while they are faded in. Other
+    floating-point buffers are copied; BatchNorm statistics are of no use in an average and are taken anew before
+    sampling (`zerosum.training.sampling`). With a half-life of 0 there are no averages.
     """
 
     def __init__(self, game: Game, half_life_samples: float, rampup: float) -> None:
@@ -30,9 +31,9 @@ class Average:
         self._buffers = list(itertools.chain.from_iterable(buffers))
 
     @torch.no_grad()
-    def update(self, samples_seen: int, batch_size: int) -> None:
-        """Take one round of `batch_size` samples into the average."""
-        half_life = min(self.half_life_samples, samples_seen * self.rampup)
+    def update(self, age: int, batch_size: int) -> None:
+        """Take one round of `batch_size` samples into the average of networks that have seen `age` of them."""
+        half_life = min(self.half_life_samples, age * self.rampup)
         beta = 0.5 ** (batch_size / half_life) if half_life > 0 else 0.0
         if self._means:
             torch._foreach_lerp_(self._means, self._lives, 1.0 - beta)

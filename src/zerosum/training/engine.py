@@ -182,7 +182,7 @@ class Engine:
         position, batch_size = self.position, self.plan.batch_size
         position.samples_seen += batch_size
         position.lookahead.update(position.samples_seen // batch_size)
-        position.average.update(position.samples_seen, batch_size)
+        position.average.update(self.plan.age(position.samples_seen), batch_size)
 
     def after_round(self, seconds: float, signal: int) -> None:
         """Whatever is due when a round is over that took so long; and the end, when a signal came.

@@ -26,7 +26,8 @@ class Plan:
         order: samples seen -> name of the way the moves are made (`zerosum.games.PLAYS`).
         lookahead: how far all players go back every so many rounds.
         ema_half_life_samples: after so many samples a weight counts half in the average; 0 averages nothing.
-        ema_rampup: the half-life is at most this share of the samples seen, so that the average forgets the start.
+        ema_rampup: the half-life is at most this share of the networks' age, so that the average forgets the start.
+        age: samples seen -> samples that the youngest layers have seen; less where networks grow.
         report_every_samples: between two lines of the log.
         snapshot_every_samples: between two pictures of samples.
         checkpoint_every_samples: between two checkpoints.
@@ -43,6 +44,7 @@ class Plan:
     lookahead: Pace = field(default_factory=Pace)
     ema_half_life_samples: float = 10_000.0
     ema_rampup: float = 0.05
+    age: Callable[[int], int] = field(default=int)
     report_every_samples: int = 1_000
     snapshot_every_samples: int = 10_000
     checkpoint_every_samples: int = 20_000
