@@ -51,7 +51,7 @@ class Exhibit:
 
 
 EXHIBITS: Mapping[str, Exhibit] = {
-    "gan": Exhibit(1_500_000),
+    "gan": Exhibit(400_000),
     "dcgan": Exhibit(120_000, given={"width": 32}),
     "lsgan": Exhibit(120_000, given={"width": 32}),
     "wgan": Exhibit(150_000, given={"width": 32}),
@@ -64,7 +64,7 @@ EXHIBITS: Mapping[str, Exhibit] = {
     "projection": Exhibit(30_000, tells_classes=0.95),
     "infogan": Exhibit(80_000),
     "sgan": Exhibit(60_000),
-    "cyclegan": Exhibit(16_000, "glyphs:sans-serif"),
+    "cyclegan": Exhibit(6_000, "glyphs:sans-serif"),
     "progan": Exhibit(120_000, given={"grow_samples": 40_000}),
     "stylegan": Exhibit(60_000, given={"grow_samples": 20_000}),
     "stylegan2": Exhibit(80_000),

@@ -1,7 +1,7 @@
 """`progan` on digits, grown from 4 to 32 pixels: no loss where a level is faded in; and against full size at once.
 
 On the way, the Fréchet distance of the averaged generator at full size: that of every look inside a fade is compared
-with the last one before the fade. The other training has its full size at once and as many seconds of rounds.
+with the one where the fade begins. The other training has its full size at once and as many seconds of rounds.
 """
 
 from collections.abc import Sequence
@@ -58,10 +58,10 @@ def fades(grow: int) -> list[tuple[float, float]]:
 
 
 def rise_within(course: Sequence[Point], begin: float, end: float) -> float | None:
-    """The largest distance inside a fade over the last one before it; None where nobody looked."""
-    before = [point.value for point in course if point.strength <= begin]
-    inside = [point.value for point in course if begin < point.strength <= end]
-    return max(inside) / before[-1] if before and inside else None
+    """The largest distance inside a fade over the one where it begins; None where nobody looked."""
+    first = min(course, key=lambda point: abs(point.strength - begin))
+    inside = [point.value for point in course if max(begin, first.strength) < point.strength <= end]
+    return max(inside) / first.value if inside else None
 
 
 CASES = [

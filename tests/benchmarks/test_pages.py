@@ -41,8 +41,9 @@ def test_a_difference_is_called_one_beyond_two_standard_errors(apart: dict[str, 
     assert verdict(apart) == said
 
 
-def test_a_rise_is_the_largest_distance_in_a_fade_over_the_last_before_it() -> None:
-    course = [Point(seen, value, value, value) for seen, value in ((10, 9.0), (20, 4.0), (30, 5.0), (40, 3.0))]
+def test_a_rise_is_the_largest_distance_in_a_fade_over_the_one_where_it_begins() -> None:
+    course = [Point(seen, value, value, value) for seen, value in ((10, 9.0), (21, 4.0), (30, 5.0), (40, 3.0))]
     assert rise_within(course, 20, 35) == 1.25
+    assert rise_within(course, 22, 35) == 1.25
     assert rise_within(course, 0, 5) is None
     assert fades(600) == [(100.0, 200.0), (300.0, 400.0), (500.0, 600.0)]
