@@ -4,7 +4,7 @@
 
 with * the convolution and t the taps, `(1, 3, 3, 1)` in StyleGAN2 (Zhang 2019) and `(1, 2, 1)` in StyleGAN. As k is an
 outer product, y = gain · A x Bᵀ, too, with a matrix for either side. That is how it is computed in half precision on a
-CPU, which has fast products of matrices there, while convolutions channel by channel take ten times as long.
+CPU, which has fast products of matrices there, and no fast convolutions channel by channel.
 """
 
 import math

@@ -87,11 +87,11 @@ class Upsampling(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(n, c, h, w)` to `(n, c, times · h + Σ pad - k + 1, …)`."""
+        if len(self.taps) == 1:
+            return F.pad(x, self.margins)
         if better_as_products(x):
             return filtered(x, self.rows, self.columns)
-        if len(self.taps) > 1:
-            x = along(x, self.taps, self.times, F.conv_transpose2d)
-        return F.pad(x, self.margins)
+        return F.pad(along(x, self.taps, self.times, F.conv_transpose2d), self.margins)
 
 
 class Downsampling(nn.Module):
@@ -108,7 +108,7 @@ class Downsampling(nn.Module):
         super().__init__()
         self.times = times
         self.register_buffer("taps", taps.float(), persistent=False)
-        self.side = Side(taps, down=times) if taps.ndim == 1 else None
+        self.side = Side(taps, down=times) if taps.ndim == 1 and len(taps) > 1 else None
 
     def forward(self, x: Tensor) -> Tensor:
         """`(n, c, h, w)` to `(n, c, ⌊(h - k) / times⌋ + 1, …)`."""

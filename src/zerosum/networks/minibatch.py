@@ -72,7 +72,7 @@ class MinibatchDeviation(MixesSamples):
         """`(n, c, …) -> (n, c + 1, …)`."""
         size = self.group if len(x) % self.group == 0 else len(x)
         groups = x.to(torch.promote_types(x.dtype, torch.float32)).reshape(-1, size, x[0].numel())
-        variance = (groups - groups.mean(1, keepdim=True)).square().mean(1)  # `var` takes ten times as long on a CPU
+        variance = (groups - groups.mean(1, keepdim=True)).square().mean(1)  # `var` is slow on a CPU
         deviation = (variance + 1e-8).sqrt().mean(1).to(x.dtype)
         channel = deviation.repeat_interleave(size).view(-1, *[1] * (x.ndim - 1)).expand(-1, 1, *x.shape[2:])
         return torch.cat([x, channel], dim=1)
