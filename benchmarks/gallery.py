@@ -51,7 +51,7 @@ class Exhibit:
 
 
 EXHIBITS: Mapping[str, Exhibit] = {
-    "gan": Exhibit(400_000),
+    "gan": Exhibit(500_000),
     "dcgan": Exhibit(120_000, given={"width": 32}),
     "lsgan": Exhibit(120_000, given={"width": 32}),
     "wgan": Exhibit(150_000, given={"width": 32}),
@@ -64,11 +64,11 @@ EXHIBITS: Mapping[str, Exhibit] = {
     "projection": Exhibit(30_000, tells_classes=0.95),
     "infogan": Exhibit(80_000),
     "sgan": Exhibit(60_000),
-    "cyclegan": Exhibit(6_000, "glyphs:sans-serif"),
+    "cyclegan": Exhibit(16_000, "glyphs:sans-serif", given={"batch_size": 4}),
     "progan": Exhibit(120_000, given={"grow_samples": 40_000}),
     "stylegan": Exhibit(60_000, given={"grow_samples": 20_000}),
     "stylegan2": Exhibit(80_000),
-    "stylegan3": Exhibit(24_000),
+    "stylegan3": Exhibit(18_000),
     "sagan": Exhibit(30_000),
     "biggan": Exhibit(16_000, tells_classes=0.95),
     "lapgan": Exhibit(80_000),

@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 import zerosum
+from zerosum.data import density
 from zerosum.data.core import Batch
 from zerosum.diagnosis.probe import Seen, auc, listening, of_samples, of_units, probe, take, undisturbed
 from zerosum.diagnosis.shares import of_player
@@ -196,6 +197,22 @@ def test_half_of_the_modes_is_half_of_the_coverage():
     assert found["precision"] > 0.95
     assert found["coverage"] == pytest.approx(0.5, abs=0.05)
     assert found["diversity"] < 0.1
+
+
+@pytest.mark.parametrize("name", ["ring", "grid"])
+def test_a_mode_without_samples_is_missing_and_samples_that_are_only_rough_leave_none_out(name):
+    mixture = density(name)
+    modes, noise = mixture.modes, Draw("noise").normal(256, 2)
+    real = modes[torch.arange(256) % len(modes)] + mixture.std * Draw("real").normal(256, 2)
+
+    def missing(made, rough):
+        kinds = modes[:made][torch.arange(256) % made]
+        seen = Seen(Batch(real), Batch(real), (kinds + rough * mixture.std * noise).float(), None, {}, [])
+        return of_samples(Points(2), seen, None)["missing"].item()
+
+    assert missing(len(modes), 1) == missing(len(modes), 3) == 0
+    assert missing(len(modes) - 1, 1) == pytest.approx(1 / len(modes), abs=1 / 100)
+    assert missing(1, 1) == pytest.approx(1 - 1 / len(modes), abs=1 / 100)
 
 
 def test_samples_elsewhere_are_near_nothing():

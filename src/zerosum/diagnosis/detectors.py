@@ -33,7 +33,9 @@ ENOUGH = 4
 GROWTH = "control/growth"
 """How far the networks have grown, of those that do."""
 LITTLE = 0.02
-"""Coverage that counts as none."""
+"""Coverage, or a part that is missing, that counts as none."""
+MOST = 0.5
+"""Share of samples near real ones from which on it is asked what else there should be."""
 HOLD = 3
 """Moments in a row that make a finding of what lasts."""
 EVENT = 1
@@ -125,6 +127,13 @@ def partial(course: Course) -> Column:
     precision, coverage = course.signal("precision"), course.signal("coverage")
     growth = np.clip(1 - (before(coverage) + LITTLE) / (coverage + LITTLE), 0, 1)
     return np.asarray((precision - coverage) * (1 - growth), dtype=np.float64)
+
+
+def lost(course: Course) -> Column:
+    """Where most samples are near real ones, the real ones that have none anywhere near, unless they grow fewer."""
+    missing, near = course.signal("missing"), course.signal("precision") >= MOST
+    found = np.clip(1 - (missing + LITTLE) / (before(missing) + LITTLE), 0, 1)
+    return np.asarray(missing * near * (1 - found), dtype=np.float64)
 
 
 def rarest(course: Course) -> Column:
@@ -243,6 +252,13 @@ DETECTORS: Mapping[str, Detector] = {
         partial,
         ("signal/precision", "signal/coverage"),
         label="(precision − coverage) × (1 − growth)",
+        grown=True,
+    ),
+    "lost": Detector(
+        "partial",
+        lost,
+        ("signal/missing", "signal/precision"),
+        label="missing × (1 − growth), where precision ≥ ½",
         grown=True,
     ),
     "rarest": Detector(

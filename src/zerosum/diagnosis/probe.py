@@ -13,6 +13,7 @@ before it), but nothing in them moves.
 | `r_t`, `sign_fake` | E sign D(x) (Karras 2020, equation 1), E sign D(G(z)) |
 | `diversity` | mean distance of two generated samples, over that of two real ones |
 | `precision`, `coverage` | share of generated samples near real ones, and of real ones with a generated one near |
+| `missing` | share of real samples from which every generated one is several neighbourhoods away |
 | `distance` | energy distance of generated and real samples (Székely 2013), over the distance of two real ones |
 | `memorised` | share of generated samples that lie at one training sample; see `zerosum.diagnosis.memory` |
 | `drift` | distance of a live sample to the averaged generator's, over that of two real ones |
@@ -54,6 +55,8 @@ K = 5
 """A real sample's neighbourhood reaches to its k-th nearest …"""
 NEAR = 0.1
 """… and to this share of the typical distance at least: in tight clusters a miss by a hair is no miss."""
+FAR = 3.0
+"""A real sample with no generated one within so many radii of its neighbourhood is missing; noise goes less far."""
 BEYOND = 0.01
 """In network values: what is farther outside the range counts."""
 OFTEN = 0.01
@@ -193,6 +196,7 @@ def of_samples(space: Space, seen: Seen, memory: Memory | None, *, asked: bool =
         "diversity": spread / width,
         "precision": near.any(0).float().mean(),
         "coverage": near.any(1).float().mean(),
+        "missing": (apart.amin(1) > FAR * radius).float().mean(),
         "distance": (2 * apart.mean() - width - spread) / width,  # without bias: 0 on average for one distribution
     }
     if len(real) > 1:
