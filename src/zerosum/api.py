@@ -14,7 +14,7 @@ from zerosum.importing import import_weights as read_published
 from zerosum.latents import Exhibit, Explorer
 from zerosum.latents import explore as look_around
 from zerosum.latents.exhibit import refuse_ending
-from zerosum.latents.sampling import WHOLE, truncated_samples
+from zerosum.latents.sampling import WHOLE, truncated_samples, truncated_shown
 from zerosum.latents.ways import STEPPING, way
 from zerosum.metrics.evaluation import evaluate as judge
 from zerosum.metrics.records import Record
@@ -509,6 +509,8 @@ def evaluate(
     time_limit: float | None = None,
     checkpoint: int | str | None = None,
     sampler: str | None = None,
+    psi: float = WHOLE,
+    threshold: float | None = None,
     device: str = "auto",
     confidence: bool = True,
     progress: bool = True,
@@ -529,6 +531,7 @@ def evaluate(
         time_limit: seconds, about: fewer samples, and only metrics that fit.
         checkpoint: of a run: samples seen, `best`, or None for the newest.
         sampler: of a run that has several.
+        psi, threshold: truncation of a run's latents, as of `sample`; of paths between them nothing is measured then.
         device: `auto`, `cpu`, `cuda` or `mps`.
         confidence: whether costly confidence intervals are wanted.
         progress: whether progress is shown.
@@ -549,6 +552,13 @@ def evaluate(
         device=place,
         progress=progress,
     )
+    if psi != WHOLE or threshold is not None:
+        if matter.run is None:
+            raise UserError("psi and threshold truncate latents; these samples are made already.")
+        game = samples.game if isinstance(samples, Run) else None
+        explorer = Explorer(matter.run, game, checkpoint=checkpoint, sampler=sampler, device=place)
+        generated = truncated_shown(matter.generated, explorer, seed, psi=psi, threshold=threshold)
+        matter = replace(matter, generated=generated, path=None, placing=None)
     with watcher(progress) as seen:
         found = judge(
             matter.generated,

@@ -113,3 +113,12 @@ def test_codes_are_of_their_distributions_and_are_found_again():
     chosen = codes.with_category(torch.full((4000,), 3), Draw(0))
     assert (codes.codes(chosen)[0] == 3).all()
     assert torch.equal(chosen[:, [0, 1, 7, 8, 9]], z[:, [0, 1, 7, 8, 9]])
+
+
+def test_no_code_is_read_with_certainty_beyond_reason():
+    """A likelihood without a bound ends as not a number."""
+    recognition = Recognition(build_critic("mlp", Points((2,)), width=8), categories=CATEGORIES, continuous=2)
+    with torch.no_grad():
+        recognition.head.bias.fill_(-1000.0)
+    guess = recognition(BATCH.real)
+    torch.testing.assert_close(guess.log_deviation.exp(), torch.full((N, 2), 0.01))

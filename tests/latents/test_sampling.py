@@ -6,6 +6,7 @@ import torch
 
 import zerosum
 from zerosum.cli import main
+from zerosum.errors import UserError
 from zerosum.latents.sampling import truncated_samples
 
 
@@ -61,3 +62,26 @@ def test_what_cannot_be_truncated_is_told_once(runs, capsys, tmp_path, name, wor
     assert (printed, err.count("\n")) == ("", 1)
     assert err.startswith(f"zerosum: {message}")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_truncated_samples_are_measured_as_such(runs, tmp_path, capsys):
+    run = runs["told"]
+    own, *records = (
+        zerosum.evaluate(run, metrics=["precision", "recall"], n=200, progress=False, features="raw", **cut)
+        for cut in ({}, {"psi": 0.0}, {"threshold": 0.5})
+    )
+    assert [found[0].generated.get("psi") for found in (own, *records)] == [None, 0.0, None]
+    assert [found[0].generated.get("threshold") for found in (own, *records)] == [None, None, 0.5]
+    made = run.sample(200, psi=0.0)
+    again = zerosum.evaluate(made, "digits", metrics=["precision"], features="raw", progress=False)
+    assert again[0].value == pytest.approx(records[0][0].value)
+    words = ["evaluate", str(run.path), "--metrics", "precision", "--features", "raw", "--n", "200", "--psi", "0"]
+    assert main([*words, "--json"]) == 0
+    assert '"psi": 0.0' in capsys.readouterr().out
+
+
+def test_only_a_run_has_latents_to_truncate(runs):
+    with pytest.raises(UserError, match="these samples are made already"):
+        zerosum.evaluate(runs["told"].sample(20), "digits", psi=0.5, progress=False)
+    with pytest.raises(UserError, match=r"psi is 3\.0"):
+        zerosum.evaluate(runs["told"], psi=3.0, n=20, metrics=["precision"], features="raw", progress=False)

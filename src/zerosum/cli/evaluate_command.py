@@ -7,7 +7,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from zerosum.cli.flags import Flag, parse
-from zerosum.cli.options import Device
+from zerosum.cli.options import TRUNCATION, Device
 from zerosum.cli.output import show, write_text
 from zerosum.errors import UserError
 
@@ -35,6 +35,7 @@ FLAGS = [
     ),
     Flag("checkpoint", str | None, None, "Of a run: best, or samples seen; none: the newest.", "best|NUMBER"),
     Flag("sampler", str | None, None, "Which of the run's samplers (translation has one for each direction)."),
+    *TRUNCATION,
     Flag("device", Device, "auto", "Where samples are made and looked at; auto: the fastest there is."),
     Flag("json", bool, False, "Print the records, and nothing else, on standard output."),
     Flag("out", Path | None, None, "Write the records into this file, too.", "X.json"),

@@ -21,6 +21,10 @@ DEVICE = Flag("device", Device, "auto", "Where to train; auto: the fastest there
 DEVICES = Flag("devices", int, 1, "How many of them; the batch is shared among them.")
 SEED = Flag("seed", int, 0, "Of all randomness: the same seed gives the same run.")
 PRECISION = Flag("precision", Precision, "auto", "Number format of the networks' work; auto: the fastest safe one.")
+TRUNCATION = [
+    Flag("psi", float, 1.0, "Truncation: share of the distance of latents, or styles, from their mean that is left."),
+    Flag("threshold", float | None, None, "Truncation: normal latents are cut off beyond so many deviations."),
+]
 COMPILE = Flag("compile", Compile, "auto", "Compile the losses; auto: where the training is long enough for it to pay.")
 MICROBATCH = Flag(
     "microbatch", int | None, None, "Samples of a batch that are worked on at a time; none: as many as memory holds."

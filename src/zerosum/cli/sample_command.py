@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from zerosum.cli.flags import Flag, parse
-from zerosum.cli.options import COMPILE, RUN, run_named
+from zerosum.cli.options import COMPILE, RUN, TRUNCATION, run_named
 from zerosum.cli.output import show
 
 FLAGS = [
@@ -13,8 +13,7 @@ FLAGS = [
     Flag("n", int, 64, "How many samples."),
     Flag("seed", int, 0, "Of the latents: the same seed gives the same samples."),
     Flag("label", str | None, None, "Only this class, by name or number."),
-    Flag("psi", float, 1.0, "Truncation: share of the distance of latents, or styles, from their mean that is left."),
-    Flag("threshold", float | None, None, "Truncation: normal latents are cut off beyond so many deviations."),
+    *TRUNCATION,
     Flag("out", Path | None, None, "A picture (.png), an array (.npz) or a folder (a file a sample); none: a picture."),
     Flag("live", bool, False, "Use the generator as trained last, not its average."),
     Flag("checkpoint", str | None, None, "best, or samples seen; none: the newest.", "best|NUMBER"),

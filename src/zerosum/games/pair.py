@@ -138,9 +138,11 @@ class Pair:
         )
 
     def _judged(self, sight: Sight, steps: int) -> tuple[Tensor, Tensor | None]:
-        """Scores of generated and, where the loss compares, of real samples by the critic, `steps` steps ahead."""
-        samples = (sight.real, sight.fake) if self.loss.paired else ()
-        D = self._ahead(sight, steps) if steps else self._looking_at(sight.batch, *samples)
+        """Scores of generated and, where the loss compares, of real samples by the critic, `steps` steps ahead.
+
+        They are judged apart: no slope is asked for at real samples, and in one pass they would have one all the same.
+        """
+        D = self._ahead(sight, steps) if steps else self._looking_at(sight.batch)
         return D(sight.fake), D(sight.real) if self.loss.paired else None
 
     def _ahead(self, sight: Sight, steps: int) -> Callable[[Tensor], Tensor]:

@@ -1,10 +1,15 @@
 """Truncated samples in any number, piece by piece."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+
+from torch import Tensor
 
 from zerosum.errors import UserError
 from zerosum.latents.explorer import Explorer, pieces
 from zerosum.latents.truncation import truncated, within
+from zerosum.metrics.statistics import Shown, show
+from zerosum.runs.generating import refuse_not_finite
 from zerosum.runs.trained import refuse_request
 from zerosum.runs.writing import Samples
 
@@ -45,3 +50,18 @@ def truncated_samples(
         latents = truncated(explorer, latents, psi)
     labelled = ((explorer.make(part), part.labels) for part in pieces(latents))
     return (Samples(made, None if told is None else told.cpu(), explorer.space) for made, told in labelled)
+
+
+def truncated_shown(
+    shown: Shown, explorer: Explorer, seed: int, *, psi: float = WHOLE, threshold: float | None = None
+) -> Shown:
+    """As many truncated samples as `shown` has whole ones, for metrics to look at; other arguments as before."""
+    cut = {"psi": psi} if psi != WHOLE else {}
+    about = {**shown.about, **cut, **({} if threshold is None else {"threshold": threshold})}
+
+    def chunks() -> Iterator[tuple[Tensor, Tensor | None]]:
+        for made in truncated_samples(explorer, shown.n, seed=seed, psi=psi, threshold=threshold):
+            refuse_not_finite(made.values)
+            yield show(shown.space, made.values), made.labels
+
+    return replace(shown, chunks=chunks, about=about)

@@ -4,6 +4,7 @@ Logits of classes c are unbounded: P(c | x) = softmax(logits). Like a critic's o
 precision, whatever the autocast.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -75,6 +76,10 @@ class ClosedCritic(nn.Module):
         return self.classify(x).logsumexp(1)
 
 
+SHARPEST = math.log(0.01)
+"""The least log σ of a code from U(-1, 1): a likelihood without a bound would reward ever finer textures, to no end."""
+
+
 class Guess(NamedTuple):
     """A distribution of codes: a categorical one and independent Gaussians.
 
@@ -106,7 +111,8 @@ class Recognition(nn.Module):
 
     def forward(self, x: Tensor) -> Guess:
         """Samples `(n, *shape)` to distributions of their codes."""
-        return Guess(*torch.split(in_own_precision(self.head, self.body(x)), self.sizes, dim=1))
+        logits, mean, log_deviation = torch.split(in_own_precision(self.head, self.body(x)), self.sizes, dim=1)
+        return Guess(logits, mean, log_deviation.clamp(min=SHARPEST))
 
 
 def in_own_precision(head: nn.Linear, features: Tensor) -> Tensor:

@@ -319,7 +319,8 @@ def modes_of(data: Data) -> Modes | None:
 def how_many(n: int | None, real: int, most: int | None) -> int:
     """How many samples to make: what was asked for, or about as many as there are real ones."""
     if n is not None and (n < 1 or (most is not None and n > most)):
-        raise UserError(f"n is {n}; it must be at least 1" + (f" and at most {most}." if most else "."))
+        why = f" and at most {most}: each sample is made of a held-out one, and there are no more." if most else "."
+        raise UserError(f"n is {n}; it must be at least 1{why}")
     wanted = n or min(max(real, FEWEST_GENERATED), GENERATED)
     return wanted if most is None else min(wanted, most)
 

@@ -29,9 +29,10 @@ def resolve_device(name: str) -> str:
         UserError: unknown, or not on this machine.
     """
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    choose("device", name, {"auto": True} | there)
     if name == "auto":
         return next(device for device in ("cuda", "mps", "cpu") if there[device])
-    if not choose("device", name, there):
+    if not there[name]:
         raise UserError(f"Device {name!r} is not on this machine; here: {', '.join(d for d in there if there[d])}.")
     return name
 
