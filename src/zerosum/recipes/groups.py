@@ -157,7 +157,7 @@ class Tricks:
     top_k: Annotated[float, Opt("Share of generated samples that teach G, those D takes for most real.", 0.01, 1)] = 1.0
     anneal: Annotated[float, Opt("Share of the length over which noise and top-k's share fall.", 1e-6, 1)] = 1.0
     unrolled: Annotated[int, Opt("Steps of the critic that the generator looks ahead.", 0, 100)] = 0
-    unrolled_lr: Annotated[float, Opt("Size of these steps, which are plain gradient steps.", 0, 100)] = 0.1
+    unrolled_lr: Annotated[float, Opt("Size of these steps, which are plain gradient steps.", 0, 100)] = 1e-3
     pac: Annotated[int, Opt("Samples that the critic is shown as one.", 1, 64)] = 1
     minibatch: Annotated[MinibatchName, Opt("Layer of the critic that looks at the whole batch.")] = "none"
     augment: Annotated[float, Opt("Probability of varying what the critic sees; at first, with a target.", 0, 1)] = 0.0
