@@ -64,7 +64,7 @@ EXHIBITS: Mapping[str, Exhibit] = {
     "projection": Exhibit(30_000, tells_classes=0.95),
     "infogan": Exhibit(80_000),
     "sgan": Exhibit(60_000),
-    "cyclegan": Exhibit(16_000, "glyphs:sans-serif", given={"batch_size": 4}),
+    "cyclegan": Exhibit(10_000, "glyphs:sans-serif", given={"batch_size": 4}),
     "progan": Exhibit(120_000, given={"grow_samples": 40_000}),
     "stylegan": Exhibit(60_000, given={"grow_samples": 20_000}),
     "stylegan2": Exhibit(80_000),

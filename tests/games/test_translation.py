@@ -7,9 +7,11 @@ from torch import Tensor, nn
 from zerosum.data.core import Batch
 from zerosum.draw import Draw
 from zerosum.errors import UserError
-from zerosum.games.translation import Domains, ImagePool, translation
+from zerosum.games.translation import Domains, ImagePool, at_once, translation
 from zerosum.losses import ADVERSARIAL
+from zerosum.networks import PatchGAN, ResNetTranslator
 from zerosum.optimizers import Optimizer
+from zerosum.spaces import Images
 
 SHAPE = (1, 2, 2)
 
@@ -223,3 +225,20 @@ def test_each_direction_is_sampled_from_its_own_domain(batch, name, given_, fact
     made = sampler.make({"A2B": Times(5.0), "B2A": Times(-5.0)}, batch, Draw(0))
     assert sampler.given == given_
     torch.testing.assert_close(made, factor * (batch.condition if name == "A2B" else batch.real))
+
+
+@pytest.mark.parametrize("make", [ResNetTranslator, PatchGAN])
+def test_several_batches_in_one_pass_are_what_they_are_apart(make):
+    """Pictures and gradients; a network that does not say that it may be asked so is asked one by one."""
+    space = Images((1, 16, 16))
+    torch.manual_seed(0)
+    network = (make(space, space, width=4, blocks=1) if make is ResNetTranslator else make(space, width=4)).double()
+    batches = [Draw("pictures", n).normal(n, 1, 16, 16).double() for n in (2, 3)]
+    together, apart = at_once(network, *batches), [network(batch) for batch in batches]
+    for found, wanted in zip(together, apart, strict=True):
+        torch.testing.assert_close(found, wanted)
+    slopes = [torch.autograd.grad(sum(x.square().sum() for x in xs), network.parameters()) for xs in (together, apart)]
+    for found, wanted in zip(*slopes, strict=True):
+        torch.testing.assert_close(found, wanted)
+    coupled = nn.BatchNorm2d(1, dtype=torch.float64)
+    torch.testing.assert_close(at_once(coupled, *batches)[0], nn.BatchNorm2d(1, dtype=torch.float64)(batches[0]))

@@ -98,7 +98,8 @@ class Translation:
         """Adversarial, cycle and identity loss (equations 1 and 2, section 5.2); the pools get what was made."""
         A2B, B2A = self.networks.A2B, self.networks.B2A
         a, b = _domains(batch)
-        fake_b, fake_a = A2B(a), B2A(b)
+        fake_b, *same_b = at_once(A2B, a, *([b] if self.identity else []))
+        fake_a, *same_a = at_once(B2A, b, *([a] if self.identity else []))
         self.pools["A"].push(fake_a, draw)
         self.pools["B"].push(fake_b, draw)
         terms = {
@@ -106,7 +107,7 @@ class Translation:
             "cycle": controls["cycle"] * (_distance(B2A(fake_b), a) + _distance(A2B(fake_a), b)),
         }
         if self.identity:
-            same = _distance(A2B(b), b) + _distance(B2A(a), a)
+            same = _distance(same_b[0], b) + _distance(same_a[0], a)
             terms["identity"] = controls["cycle"] * controls["identity"] * same
         return Result(terms)
 
@@ -115,7 +116,7 @@ class Translation:
         terms: dict[str, Tensor] = {}
         watch: dict[str, Tensor] = {}
         for side, critic, real in zip("AB", (self.networks.D_A, self.networks.D_B), _domains(batch), strict=True):
-            scores_real, scores_fake = critic(real), critic(self.pools[side].query(len(batch), draw))
+            scores_real, scores_fake = at_once(critic, real, self.pools[side].query(len(batch), draw))
             terms[side] = 0.5 * self.loss.critic(scores_real, scores_fake).mean()
             watch |= {f"d_real_{side}": scores_real, f"d_fake_{side}": scores_fake}
         return Result(terms, watch)
@@ -123,6 +124,13 @@ class Translation:
     def _adversarial(self, fake_a: Tensor, fake_b: Tensor) -> Tensor:
         scores_b, scores_a = self.networks.D_B(fake_b), self.networks.D_A(fake_a)
         return self.loss.generator(scores_b, None).mean() + self.loss.generator(scores_a, None).mean()
+
+
+def at_once(network: nn.Module, *batches: Tensor) -> list[Tensor]:
+    """What a network says to several batches: in one pass, where its attribute `independent` says that it may be."""
+    if not getattr(network, "independent", False):
+        return [network(batch) for batch in batches]
+    return list(torch.split(network(torch.cat(batches)), [len(batch) for batch in batches]))
 
 
 def a_to_b(networks: Networks, batch: Batch, draw: Draw) -> Tensor:

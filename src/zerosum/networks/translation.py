@@ -28,6 +28,9 @@ class ResNetTranslator(nn.Sequential):
         UserError: not images, sizes that differ, or sides that are not a multiple of 4 and at least 8.
     """
 
+    independent = True
+    """No picture that is made depends on the others of its batch."""
+
     def __init__(self, source: Space, target: Space, *, width: int = 64, blocks: int | None = None) -> None:
         before, size = image_shape(source, "translation", "Give two domains of images.")
         after, other = image_shape(target, "translation", "Give two domains of images.")
@@ -56,6 +59,9 @@ class PatchGAN(nn.Sequential):
     Raises:
         UserError: not images, or too small for that many layers.
     """
+
+    independent = True
+    """No picture's scores depend on the others of its batch."""
 
     def __init__(self, space: Space, *, width: int = 64, layers: int | None = None) -> None:
         channels, size = image_shape(space, "translation", "Give two domains of images.")
