@@ -9,7 +9,9 @@ Both and a large matrix product in the engine's number format take turns in one 
 is one measurement: a figure is the median of all turns, its spread the quartiles. `peak_share` is the FLOP/s of the
 engine's own round over those of the matrix product (on all cores); FLOP are those of convolutions and matrix products,
 by torch's formulas (`torch.utils.flop_counter`), of the round that is not compiled. `ceiling` is the ratio of a round
-that reached all of that speed: what no engine can pass beside this loop on this machine.
+that reached all of that speed: what no engine can pass beside this loop on this machine. `kernels` is the share of our
+rounds that torch's own convolutions and matrix products take, by its profiler; `kernel_ceiling` the ratio of a round of
+these kernels and nothing else: what no engine can pass that calls the same ones.
 
 `seeds` cases play so many seeds side by side, against as many loops one after the other.
 """
@@ -30,6 +32,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader
 from torch.utils.flop_counter import flop_registry
@@ -46,6 +49,12 @@ from zerosum.training.side_by_side import SideBySide
 
 TURNS = 11
 TURN_SECONDS = 1.0
+KERNEL_ROUNDS = 5
+"""Periods of rounds that the profiler looks at."""
+PRODUCTS = {f"aten::{name}" for name in ("mm", "addmm", "bmm", "baddbmm", "convolution_backward", "_convolution")} | {
+    "aten::mkldnn_convolution"
+}
+"""What the kernels are called in which convolutions and matrix products are worked out on a CPU."""
 READY = 16
 """Batches that lie ready for the tutorial's loop."""
 IMAGES = 1024
@@ -79,7 +88,11 @@ def measure(
                 assert engine.compile("on"), f"{recipe} on {data} was not compiled"
         product, work = matrix_product(engine.fabric.device, setup.precision)
         took = turns(ours, theirs, product, period, *how_long(trial), own_threads=setup.threads_for(plan))
-    return Measured(figures(took, flop, work, plan.batch_size) | {"bfloat16": float(setup.precision == "bfloat16")})
+        found = figures(took, flop, work, plan.batch_size)
+        if engine.fabric.device.type == "cpu":
+            share = kernels(ours, period * (1 if trial else KERNEL_ROUNDS), setup.threads_for(plan))
+            found |= {"kernels": share, "kernel_ceiling": found["ratio"] / share}
+    return Measured(found | {"bfloat16": float(setup.precision == "bfloat16")})
 
 
 def measure_seeds(seed: int, trial: bool, *, recipe: str, data: str, given: Mapping[str, Any], seeds: int) -> Measured:
@@ -224,6 +237,18 @@ def counted(one_round: Round, period: int) -> float:
         for _ in range(period):
             one_round()
     return flop.total / period
+
+
+def kernels(one_round: Round, rounds: int, count: int) -> float:
+    """The share of so many rounds' time that is spent inside convolutions and matrix products."""
+    with threads(count):
+        one_round()
+        with profile(activities=[ProfilerActivity.CPU]) as seen:
+            for _ in range(rounds):
+                one_round()
+    events = seen.key_averages()
+    own = {event.key: event.self_cpu_time_total for event in events}
+    return sum(time for name, time in own.items() if name in PRODUCTS) / sum(own.values())
 
 
 def how_long(trial: bool) -> tuple[int, float]:
