@@ -46,11 +46,14 @@ SEEN = """What was changed after held-out trainings had been seen, and so is not
   two healthy trainings whose networks grow; none of these is among those that set thresholds.
 - `unsteady`: looked for after trainings with a fast critic had been missed in both halves, chosen (its player, and over
   how many looks) by the half that sets thresholds alone.
+- Progress is counted from the first look where there were fewer than five: with half the looks, five healthy trainings
+  in both halves had been alarmed about in their first quarter.
+- `lost`: looked for after a treated `gan` had kept seven of eight modes; its threshold is that of chance. Only trainings
+  on points have its signal: those on images, where nothing is several neighbourhoods away, were not played again.
 
 The courses of the held-out trainings that these are about had been looked at. No threshold was computed from them, but
-that of `starved`, and how long a level settles, were taken from elsewhere knowing them. The trainings below, treated
-ones included, were played before these changes, and those on points with the rates and latents that `r3gan` had
-before its latest change."""
+that of `starved`, and how long a level settles, were taken from elsewhere knowing them. The trainings on images below,
+and all treated ones, were played before these changes."""
 NEARER = 0.5
 """Half-way, whatever comes of it."""
 NEAR = 0.1

@@ -153,8 +153,8 @@ def nearer(course: Course) -> Column:
 
 
 def before(values: Column) -> Column:
-    """What they were `WINDOW` moments ago; where there was nothing yet, what they are."""
-    earlier = np.concatenate([np.full(min(WINDOW, len(values)), np.nan), values[:-WINDOW]])
+    """What they were `WINDOW` moments ago, or at the first moment; where that is unknown, what they are."""
+    earlier = np.concatenate([values[:1].repeat(min(WINDOW, len(values))), values[:-WINDOW]])
     return np.where(np.isnan(earlier), values, earlier)
 
 
