@@ -1,5 +1,6 @@
 """Writes `docs/tricks-measured.md` from the records of `tricks.py`: tricks against mode collapse, seed by seed."""
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 
@@ -19,7 +20,7 @@ HEAD = """# Tricks, measured
 Plain `gan` on the ring (8 modes) and the grid (25 modes), and with one [trick](tricks.md) at a time, each with
 {seeds} seeds that were trained side by side. The protocol of judging is that of VEEGAN and PacGAN: 2,500 samples,
 those within three standard deviations of a mode are of high quality (HQ), modes that have one are found; the reverse
-KL divergence is over modes. Means ± standard errors.
+KL divergence is over modes, of seeds that have any. Means ± standard errors.
 
 Seed by seed, generators begin with the same weights and see the same samples in the same order, so what a trick is
 worth is the mean of the differences to plain; *better* and *worse* count seeds. A difference of less than two
@@ -53,7 +54,7 @@ def section(data: str, by_case: Mapping[str, Sequence[Record]]) -> str:
 
 def row(name: str, records: Sequence[Record], plain: Sequence[Record]) -> list[str]:
     """A trick's figures, and what it is worth."""
-    absolute = [mean_and_error([record["figures"][figure] for record in records]) for figure in FIGURES]
+    absolute = [mean_and_error(list(of_seeds(records, figure).values())) for figure in FIGURES]
     cells = [f"`{name}`", *(shown(*found) for found in absolute)]
     if name == tricks.PLAIN:
         return [*cells, *[""] * (len(FIGURES) + 2)]
@@ -65,8 +66,14 @@ def row(name: str, records: Sequence[Record], plain: Sequence[Record]) -> list[s
 
 def differences(records: Sequence[Record], plain: Sequence[Record], figure: str) -> list[float]:
     """With the trick less without, of each seed that both have."""
-    without = {record["seed"]: record["figures"][figure] for record in plain}
-    return [record["figures"][figure] - without[record["seed"]] for record in records if record["seed"] in without]
+    found, without = (of_seeds(some, figure) for some in (records, plain))
+    return [value - without[seed] for seed, value in found.items() if seed in without]
+
+
+def of_seeds(records: Sequence[Record], figure: str) -> dict[int, float]:
+    """A figure by seed, of those that have it: without a single good sample there is no divergence over modes."""
+    found = {record["seed"]: record["figures"][figure] for record in records}
+    return {seed: value for seed, value in found.items() if value is not None}
 
 
 def verdict(apart: Mapping[str, Sequence[float]]) -> str:
@@ -83,11 +90,13 @@ def verdict(apart: Mapping[str, Sequence[float]]) -> str:
 def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
     """The mean and its standard error."""
     error = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
-    return statistics.fmean(values), error
+    return statistics.fmean(values) if values else math.nan, error
 
 
 def shown(mean: float, error: float, sign: str = "") -> str:
     """In words: `7.5 ± 0.3`."""
+    if math.isnan(mean):
+        return "none"
     return f"{'+' if sign and mean > 0 else ''}{number(mean)} ± {error:.2g}"
 
 
