@@ -28,7 +28,7 @@ class NotFinite(TrainingFailed):
 
 
 class Interrupted(Exception):
-    """A signal ended the training after a whole round, which is saved.
+    """A signal ended the training: after a whole round, which is saved, or at once.
 
     Args:
         signal: its number.

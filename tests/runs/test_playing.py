@@ -1,11 +1,15 @@
 """A plan in its run directory: nothing is left behind by what cannot begin, and a report whatever happens."""
 
+import signal
+
 import pytest
+import torch
 
 import zerosum
 from zerosum.errors import TrainingFailed, UserError
 from zerosum.runs import playing, read_notes
 from zerosum.runs.playing import refuse_finished, write_first_plan
+from zerosum.training.engine import Engine
 
 TINY = {"width": 8, "length_samples": 48, "batch_size": 8, "device": "cpu", "progress": False, "evaluate": "off"}
 
@@ -70,3 +74,20 @@ def test_a_training_that_failed_says_so_at_the_end_of_its_log_until_it_goes_on(t
     zerosum.resume(tmp_path / "run", progress=False)
     assert read_notes(tmp_path / "run") == []
     assert "not a number" not in (tmp_path / "run" / "report.html").read_text()
+
+
+@pytest.mark.parametrize("where", ["compile", "play"])
+def test_who_does_not_wait_is_told_where_the_training_stands(tmp_path, monkeypatch, where):
+    """Ctrl-C before the first round, or a second time within one; what goes on then is the same training."""
+    whole = zerosum.train("gan", data="ring", **TINY, out=tmp_path / "whole")
+
+    def impatient(*given):
+        raise KeyboardInterrupt
+
+    run = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(Engine, where, impatient)
+        with pytest.raises(zerosum.Interrupted, match=f"zerosum resume {run}") as stopped:
+            zerosum.train("gan", data="ring", **TINY, out=run)
+    assert stopped.value.signal == signal.SIGINT
+    assert torch.equal(zerosum.resume(run, progress=False).sample(8), whole.sample(8))

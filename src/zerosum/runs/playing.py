@@ -1,7 +1,8 @@
 """A plan played in a run directory: begun or resumed, evaluated on the way, with a report whatever happens."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+import signal
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from lightning_fabric import Fabric
 from zerosum.diagnosis.beforehand import carry_over, cheap, keep, kept, of_data
 from zerosum.diagnosis.doctor import Doctor, announced
 from zerosum.diagnosis.treatment import MENDABLE, WORTH, length_again
-from zerosum.errors import NotFinite, TrainingFailed, UserError
+from zerosum.errors import Interrupted, NotFinite, TrainingFailed, UserError
 from zerosum.games.pair import PRECISE
 from zerosum.metrics.observer import Evaluating
 from zerosum.processes import is_first_process
@@ -67,14 +68,15 @@ class Training:
         path = new_run_directory(out, self.setup.name, self.setup.data.name) if is_first_process() else None
         self.fabric.launch()
         run = Path(self.fabric.broadcast(str(path)))
-        if self.fabric.is_global_zero:
-            write_first_plan(run, self.document)
-            with contextlib.suppress(OSError):  # a full disk is told by the training
-                self.examine([run])
-        self.fabric.barrier()  # all of them read it
-        listener = self._listener()
-        self.tell_of_data(run, listener)
-        return run, self._play(run, self.engine(run, listener), listener)
+        with stopped_at_once(run):
+            if self.fabric.is_global_zero:
+                write_first_plan(run, self.document)
+                with contextlib.suppress(OSError):  # a full disk is told by the training
+                    self.examine([run])
+            self.fabric.barrier()  # all of them read it
+            listener = self._listener()
+            self.tell_of_data(run, listener)
+            return run, self._play(run, self.engine(run, listener), listener)
 
     def resume(self, run: Path, document: Mapping[str, Any]) -> "Training":
         """Go on from the newest whole checkpoint.
@@ -90,18 +92,19 @@ class Training:
             UserError: the checkpoint is of another training, or there is nothing left to train.
         """
         self.fabric.launch()
-        if (treated := self._treated(run, None)) is not None:  # a kill came between what was decided and what is done
-            return treated
-        listener = self._listener()
-        engine = self.engine(run, listener)
-        engine.resume()
-        listener.samples_seen = engine.position.samples_seen
-        refuse_finished(run, listener.samples_seen, self.plan.length_samples)
-        if self.fabric.is_global_zero:
-            document = revised(document, listener.samples_seen, self.plan.length_samples)
-            if document != read_plan(run):
-                write_plan(run, document)
-        return self._play(run, engine, listener)
+        with stopped_at_once(run):
+            if (treated := self._treated(run, None)) is not None:  # a kill came between a decision and its act
+                return treated
+            listener = self._listener()
+            engine = self.engine(run, listener)
+            engine.resume()
+            listener.samples_seen = engine.position.samples_seen
+            refuse_finished(run, listener.samples_seen, self.plan.length_samples)
+            if self.fabric.is_global_zero:
+                document = revised(document, listener.samples_seen, self.plan.length_samples)
+                if document != read_plan(run):
+                    write_plan(run, document)
+            return self._play(run, engine, listener)
 
     def _play(self, run: Path, engine: Engine, listener: Progress) -> "Training":
         """Play to the end, and once more whenever the doctor changes something; the training that was played last."""
@@ -341,6 +344,16 @@ def write_first_plan(run: Path, document: Mapping[str, Any]) -> None:
     except UserError:
         run.rmdir()
         raise
+
+
+@contextlib.contextmanager
+def stopped_at_once(run: Path) -> Iterator[None]:
+    """Say where a training stands whose user did not wait for the end of a round, or stopped it before the first."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        words = f"Stopped at once; what was saved last is in {run}. Go on with: zerosum resume {run}"
+        raise Interrupted(signal.SIGINT, words) from None
 
 
 def note_failure(run: Path, samples_seen: int, error: TrainingFailed) -> None:
