@@ -26,7 +26,6 @@ TRICKS: Mapping[str, Mapping[str, Any]] = {
     "pac-3": {"pac": 3, "batch_size": 126},
     "pac-4": {"pac": 4},
     "minibatch-deviation": {"minibatch": "deviation"},
-    "minibatch-discrimination": {"minibatch": "discrimination"},
     "mode-seeking": {"mode_seeking": 0.1},
     "unrolled-5": {"unrolled": 5},
 }
