@@ -48,12 +48,13 @@ SEEN = """What was changed after held-out trainings had been seen, and so is not
   how many looks) by the half that sets thresholds alone.
 - Progress is counted from the first look where there were fewer than five: with half the looks, five healthy trainings
   in both halves had been alarmed about in their first quarter.
-- `lost`: looked for after a treated `gan` had kept seven of eight modes; its threshold is that of chance. Only those
-  on points have its signal: images, where nothing is several neighbourhoods away, were not played again.
+- `lost`: looked for after a treated `gan` had kept seven of eight modes; its threshold is that of chance. The trainings
+  below were played before there was its signal, so that it has found nothing in them.
 
 The courses of the held-out trainings that these are about had been looked at. No threshold was computed from them, but
-that of `starved`, and how long a level settles, were taken from elsewhere knowing them. The trainings on images below,
-and all treated ones, were played before these changes."""
+that of `starved`, and how long a level settles, were taken from elsewhere knowing them. The trainings below, treated
+ones included, were played before these changes, and those on points with the rates and latents that `r3gan` had
+before its latest change."""
 NEARER = 0.5
 """Half-way, whatever comes of it."""
 NEAR = 0.1
