@@ -32,7 +32,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.profiler import ProfilerActivity, profile
+from torch.profiler import ProfilerActivity, profile, record_function
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader
 from torch.utils.flop_counter import flop_registry
@@ -51,8 +51,16 @@ TURNS = 11
 TURN_SECONDS = 1.0
 KERNEL_ROUNDS = 5
 """Periods of rounds that the profiler looks at."""
-PRODUCTS = {f"aten::{name}" for name in ("mm", "addmm", "bmm", "baddbmm", "convolution_backward", "_convolution")} | {
-    "aten::mkldnn_convolution"
+ROUNDS = "all rounds"
+"""What the profiler calls them."""
+PRODUCTS = {
+    *(f"aten::{name}" for name in ("mm", "addmm", "bmm", "baddbmm", "convolution_backward", "_convolution")),
+    *(f"aten::{name}" for name in ("mkldnn_convolution", "_slow_conv2d_forward", "_slow_conv2d_backward")),
+    *(f"aten::{name}" for name in ("slow_conv_transpose2d", "slow_conv_transpose2d_backward")),
+    *(
+        f"mkldnn::{name}"
+        for name in ("_convolution_pointwise", "_convolution_transpose_pointwise", "_linear_pointwise")
+    ),
 }
 """What the kernels are called in which convolutions and matrix products are worked out on a CPU."""
 READY = 16
@@ -243,12 +251,12 @@ def kernels(one_round: Round, rounds: int, count: int) -> float:
     """The share of so many rounds' time that is spent inside convolutions and matrix products."""
     with threads(count):
         one_round()
-        with profile(activities=[ProfilerActivity.CPU]) as seen:
+        with profile(activities=[ProfilerActivity.CPU]) as seen, record_function(ROUNDS):
             for _ in range(rounds):
                 one_round()
-    events = seen.key_averages()
-    own = {event.key: event.self_cpu_time_total for event in events}
-    return sum(time for name, time in own.items() if name in PRODUCTS) / sum(own.values())
+    events = {event.key: event for event in seen.key_averages()}
+    own = sum(event.self_cpu_time_total for name, event in events.items() if name in PRODUCTS)
+    return own / events[ROUNDS].cpu_time_total
 
 
 def how_long(trial: bool) -> tuple[int, float]:

@@ -22,10 +22,13 @@ Plain `gan` on the ring (8 modes) and the grid (25 modes), and with one [trick](
 those within three standard deviations of a mode are of high quality (HQ), modes that have one are found; the reverse
 KL divergence is over modes, of seeds that have any. Means ± standard errors.
 
-Seed by seed, generators begin with the same weights and see the same samples in the same order, so what a trick is
+Seed by seed, generators begin with the same weights and see the same samples in the same order (but for `pac-3`, whose
+batches have 126 samples and not 128), so what a trick is
 worth is the mean of the differences to plain; *better* and *worse* count seeds. A difference of less than two
 standard errors is called none. Networks, rates and length are those of `benchmarks/tricks.py`, the same for all
 tricks; another length or learning rate may tell another story, as may a trick's own strength.
+
+Minibatch discrimination is not among them: ten seeds of it would take more than an hour a mixture.
 
 Made by `python benchmarks/tricks_page.py`.
 """

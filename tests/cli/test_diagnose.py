@@ -359,6 +359,17 @@ def test_samples_that_are_all_the_same(here, capsys):
     assert "256 samples were looked at" in document["notes"][0]
 
 
+@pytest.mark.parametrize(("n", "modes", "lost"), [(400, 7, True), (400, 8, False), (40, 7, False)])
+def test_a_mode_that_is_lost_is_seen_where_there_are_enough_samples_to_tell(here, capsys, n, modes, lost):
+    ring = zerosum.open_data("ring", progress=False).held_out.density
+    centres = ring.modes[torch.arange(n) % modes]
+    np.save("made.npy", (centres + ring.std * Draw("made").normal(n, 2)).float().numpy())
+    document = diagnosed(capsys, "--samples", "made.npy", "--against", "ring")
+    seen = [one for one in document["findings"] if "signal/missing" in one["evidence"]]
+    assert bool(seen) == lost
+    assert [one["finding"] for one in seen] == ["partial"] * lost
+
+
 def test_a_kind_is_told_once_of_samples(here, capsys):
     digits = zerosum.open_data("digits", progress=False)
     one = digits.space.to_array(digits.train.batch(torch.zeros(1, dtype=torch.int64), Draw("one")).real)

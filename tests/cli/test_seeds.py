@@ -5,6 +5,7 @@ import pytest
 import zerosum
 from zerosum.cli import main
 from zerosum.errors import UserError
+from zerosum.training.side_by_side import SideBySide
 
 WORDS = ["train", "gan", "--data", "ring", "--batch-size", "8", "--length-samples", "48", "--evaluate", "off"]
 
@@ -42,3 +43,13 @@ def test_what_cannot_be_played_side_by_side(tmp_path, capsys, words, named):
 def test_networks_of_ones_own_are_not_shared(tmp_path):
     with pytest.raises(UserError, match="shared"):
         zerosum.train_seeds("gan", seeds=2, data="ring", out=tmp_path / "none", generator=object(), progress=False)
+
+
+def test_seeds_that_are_stopped_at_once_say_how_they_go_on(tmp_path, capsys, monkeypatch):
+    def impatient(*given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SideBySide, "play", impatient)
+    words = "train gan --data ring --width 8 --batch-size 8 --length-samples 48 --seeds 2 --evaluate off"
+    assert main([*words.split(), "--out", str(tmp_path / "runs")]) == 130
+    assert f"zerosum resume {tmp_path / 'runs' / 'seed-0'} …" in capsys.readouterr().err.replace("\n", "")

@@ -12,7 +12,7 @@ from zerosum.data.core import Batch
 from zerosum.draw import Draw
 from zerosum.games import pair
 from zerosum.games.information import informed, with_recognition
-from zerosum.losses import ADVERSARIAL
+from zerosum.losses import ADVERSARIAL, gaussian_nll
 from zerosum.networks import Guess, Recognition, build_critic
 from zerosum.optimizers import Optimizer
 from zerosum.priors import Codes, Normal
@@ -122,3 +122,13 @@ def test_no_code_is_read_with_certainty_beyond_reason():
         recognition.head.bias.fill_(-1000.0)
     guess = recognition(BATCH.real)
     torch.testing.assert_close(guess.log_deviation.exp(), torch.full((N, 2), 0.01))
+
+
+def test_a_code_that_is_read_with_too_much_certainty_can_become_less_sure():
+    recognition = Recognition(build_critic("mlp", Points((2,)), width=8), categories=CATEGORIES, continuous=2)
+    with torch.no_grad():
+        recognition.head.bias[-2:] = math.log(0.01) - 2
+    guess = recognition(BATCH.real)
+    wrong = gaussian_nll(guess.mean, guess.log_deviation, guess.mean.detach() + 0.5).mean()
+    (slope,) = torch.autograd.grad(wrong, recognition.head.bias)
+    assert (slope[-2:] < -1).all()  # a step against it widens

@@ -8,6 +8,7 @@ import zerosum
 from zerosum.cli import main
 from zerosum.errors import UserError
 from zerosum.latents.sampling import truncated_samples
+from zerosum.metrics.records import why_not_comparable
 
 
 @pytest.mark.parametrize("name", ["plain", "told", "styled"])
@@ -75,6 +76,10 @@ def test_truncated_samples_are_measured_as_such(runs, tmp_path, capsys):
     made = run.sample(200, psi=0.0)
     again = zerosum.evaluate(made, "digits", metrics=["precision"], features="raw", progress=False)
     assert again[0].value == pytest.approx(records[0][0].value)
+    kept = run.path / "evaluations.jsonl"
+    assert not kept.exists() or '"psi"' not in kept.read_text()
+    assert why_not_comparable(own[0], own[0]) is None
+    assert why_not_comparable(own[0], records[0][0]) == "other psi: none and 0.0"
     words = ["evaluate", str(run.path), "--metrics", "precision", "--features", "raw", "--n", "200", "--psi", "0"]
     assert main([*words, "--json"]) == 0
     assert '"psi": 0.0' in capsys.readouterr().out

@@ -12,7 +12,7 @@ from zerosum.data import DataOptions
 from zerosum.errors import UserError, nearest
 from zerosum.games import Game
 from zerosum.latents import Explorer
-from zerosum.latents.sampling import WHOLE, truncated_shown
+from zerosum.latents.sampling import WHOLE, truncated_samples, truncated_shown
 from zerosum.metrics.evaluation import evaluate as judge
 from zerosum.metrics.records import Record
 from zerosum.metrics.statistics import FeatureNetwork
@@ -50,7 +50,9 @@ def evaluate(
     confidence: bool = True,
     progress: bool = True,
 ) -> list[Record]:
-    """Measure how good samples are; see docs/metrics.md. Results on a run are also written into it and its report.
+    """Measure how good samples are; see docs/metrics.md.
+
+    Results on a run are also written into it and its report, but not those of truncated samples.
 
     Args:
         samples: a run (its averaged generator is judged), or samples made elsewhere: a folder of images, `.zip`,
@@ -107,7 +109,7 @@ def evaluate(
             tell=seen.tell,
             note=seen.note,
         )
-    if matter.run is not None:
+    if matter.run is not None and "psi" not in matter.generated.about and "threshold" not in matter.generated.about:
         found = store(matter.run, found)
         write_report(matter.run)
     return found
@@ -120,6 +122,7 @@ def _truncated(
     if matter.run is None:
         raise UserError("psi and threshold truncate latents; these samples are made already.")
     explorer = Explorer(matter.run, game, **explored)
+    truncated_samples(explorer, 1, seed=seed, psi=psi, threshold=threshold)  # what cannot be is told before the work
     generated = truncated_shown(matter.generated, explorer, seed, psi=psi, threshold=threshold)
     return replace(matter, generated=generated, path=None, placing=None)
 

@@ -82,7 +82,7 @@ def train(
     Raises:
         UserError: something given cannot be used; nothing was written.
         TrainingFailed: training cannot go on.
-        Interrupted: a signal ended it after a whole round.
+        Interrupted: a signal ended it, after a whole round or at once.
     """
     wishes = Wishes(
         evaluate=evaluate,
@@ -143,7 +143,7 @@ def train_seeds(
     Raises:
         UserError: something given cannot be used; nothing was written.
         TrainingFailed: nothing can be written.
-        Interrupted: a signal ended it after a whole round.
+        Interrupted: a signal ended it, after a whole round or at once.
     """
     setup, wishes, doctoring, checked = _settled(recipe, data, how, progress)
     trainings = [prepare(one, wishes, doctoring, observers, progress, checked) for one in seeded(setup, seeds)]
@@ -213,6 +213,7 @@ def resume(
 
     Raises:
         UserError: the run cannot be resumed like this; it is as it was.
+        Interrupted: a signal ended it, after a whole round or at once.
     """
     path = run.path if isinstance(run, Run) else find_run(run)
     document = read_plan(path)

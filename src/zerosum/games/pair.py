@@ -49,7 +49,7 @@ class Pair:
     Args:
         generator: `G(z)`, or `G(z, label)` where `conditional`.
         critic: `D(x)`, or `D(x, label)`; scores of any shape with the samples first. Where its attribute `independent`
-            is true, no score depends on other samples, and real and generated ones are judged in one pass.
+            is true, no score depends on other samples, and the critic's move judges all of them in one pass.
         prior: of z.
         loss: of both players.
         penalties: of the critic.

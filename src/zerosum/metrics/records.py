@@ -183,6 +183,7 @@ def _conditions(a: Record, b: Record) -> list[tuple[str, Any, Any]]:
         ("other splits of the reference", a.reference.get("split"), b.reference.get("split")),
         ("other numbers of real samples", a.n_real, b.n_real),
         ("other numbers of generated samples", a.n_generated, b.n_generated),
+        *((f"other {cut}", *(r.generated.get(cut, "none") for r in (a, b))) for cut in ("psi", "threshold")),
         ("other references", *(_reference(r.reference) for r in (a, b))),
         *((f"other setting {name}", *(s.get(name) for s in settings)) for name in sorted({*settings[0], *settings[1]})),
     ]

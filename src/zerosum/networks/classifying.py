@@ -112,7 +112,7 @@ class Recognition(nn.Module):
     def forward(self, x: Tensor) -> Guess:
         """Samples `(n, *shape)` to distributions of their codes."""
         logits, mean, log_deviation = torch.split(in_own_precision(self.head, self.body(x)), self.sizes, dim=1)
-        return Guess(logits, mean, log_deviation.clamp(min=SHARPEST))
+        return Guess(logits, mean, SHARPEST + nn.functional.softplus(log_deviation - SHARPEST))  # with a way back
 
 
 def in_own_precision(head: nn.Linear, features: Tensor) -> Tensor:

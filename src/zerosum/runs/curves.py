@@ -48,7 +48,8 @@ NOTES = {
 }
 PROBED = {
     **dict.fromkeys(
-        ("diversity", "precision", "coverage", "rarest", "narrowest", "repeats"), (10, "Variety and closeness")
+        ("diversity", "precision", "coverage", "missing", "rarest", "narrowest", "repeats"),
+        (10, "Variety and closeness"),
     ),
     **dict.fromkeys(("score_real", "score_fake", "spread_real", "spread_fake"), (11, "Scores")),
     **dict.fromkeys(("auc", "auc_held_out", "r_t", "sign_fake"), (12, "What the critic tells apart")),

@@ -21,7 +21,7 @@ from zerosum.metrics.neighbours import nearest
 from zerosum.metrics.statistics import Shown
 from zerosum.spaces import Images, Space
 
-IN_SAMPLES = ("collapse", "partial", "rarest", "memorising")
+IN_SAMPLES = ("collapse", "partial", "lost", "rarest", "memorising")
 """Detectors that look at samples alone."""
 GRID, ROW = 64, 12
 """Samples of a picture that shows some, and of one that shows those concerned."""
@@ -50,6 +50,8 @@ def look(generated: Shown, data: Data) -> Look:
     seen = Seen(train=train, held_out=held_out, fake=fake, averaged=None, scores={}, activity=[])
     memory = memory_of(data)
     signals = {name: float(value) for name, value in of_samples(data.space, seen, memory).items()}
+    if len(fake) < SAMPLES:  # of so few it is chance which modes have one
+        signals.pop("missing")
     apart = distances(*(plain_features(data.space, x) for x in (train.real, fake)))
     found = find_in_samples(signals, data.space.classes)
     return Look(found, pictures(found, seen, apart, data, memory), len(fake), len(train))

@@ -347,12 +347,16 @@ def write_first_plan(run: Path, document: Mapping[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def stopped_at_once(run: Path) -> Iterator[None]:
-    """Say where a training stands whose user did not wait for the end of a round, or stopped it before the first."""
+def stopped_at_once(run: Path, first: Path | None = None) -> Iterator[None]:
+    """Say where a training stands whose user did not wait for the end of a round, or stopped it before the first.
+
+    `first` is that of several in `run`, which are resumed one by one.
+    """
     try:
         yield
     except KeyboardInterrupt:
-        words = f"Stopped at once; what was saved last is in {run}. Go on with: zerosum resume {run}"
+        words = f"Stopped at once; what was saved last is in {run}. Go on with: zerosum resume "
+        words += str(run) if first is None else f"{first} …"
         raise Interrupted(signal.SIGINT, words) from None
 
 

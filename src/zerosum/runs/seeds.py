@@ -8,7 +8,7 @@ from zerosum.errors import Interrupted, UserError
 from zerosum.games import JOINT
 from zerosum.processes import is_first_process
 from zerosum.runs.directory import new_run_directory
-from zerosum.runs.playing import Training, note_failure, write_first_plan
+from zerosum.runs.playing import Training, note_failure, stopped_at_once, write_first_plan
 from zerosum.runs.report import write_report
 from zerosum.runs.setup import OWN, Setup
 from zerosum.training.compiling import worth_compiling
@@ -49,7 +49,7 @@ def train_side_by_side(trainings: Sequence[Training], out: str | Path | None) ->
 
     Raises:
         UserError: the plan cannot be played so.
-        Interrupted: a signal came; all are saved.
+        Interrupted: a signal came; all are saved, or as they were saved last.
         TrainingFailed: nothing can be written.
     """
     first = trainings[0]
@@ -58,31 +58,32 @@ def train_side_by_side(trainings: Sequence[Training], out: str | Path | None) ->
     whole = new_run_directory(out, first.setup.name, first.setup.data.name)
     first.fabric.launch()
     runs = [whole / f"seed-{training.setup.seed}" for training in trainings]
-    for run, training in zip(runs, trainings, strict=True):
-        run.mkdir()
-        write_first_plan(run, training.document)
-    first.examine(runs)
-    listener = follow(first.plan.length_samples, show=first.progress)
-    first.tell_of_data(runs[0], listener)
-    listeners = [listener, *(follow(first.plan.length_samples, show=False) for _ in trainings[1:])]
-    engines = [
-        replace(training, fabric=first.fabric).engine(run, heard)
-        for training, run, heard in zip(trainings, runs, listeners, strict=True)
-    ]
-    rounds = len(engines) * first.plan.length_samples // first.plan.batch_size
-    code = worth_compiling(first.setup.compile, first.plan, engines[0].table, rounds)
-    played = SideBySide(engines, code, listener.message)
-    try:
-        with listener, threads(first.setup.threads_for(first.plan, len(engines))):
-            played.play()
-    except Interrupted as stopped:
-        words = f"All {len(runs)} seeds are saved. Go on with each: zerosum resume {runs[0]} …"
-        raise Interrupted(stopped.signal, words) from None
-    finally:
-        for place, failure in played.failed.items():
-            note_failure(runs[place], engines[place].position.samples_seen, failure)
-        for run in runs:
-            write_report(run)
+    with stopped_at_once(whole, runs[0]):
+        for run, training in zip(runs, trainings, strict=True):
+            run.mkdir()
+            write_first_plan(run, training.document)
+        first.examine(runs)
+        listener = follow(first.plan.length_samples, show=first.progress)
+        first.tell_of_data(runs[0], listener)
+        listeners = [listener, *(follow(first.plan.length_samples, show=False) for _ in trainings[1:])]
+        engines = [
+            replace(training, fabric=first.fabric).engine(run, heard)
+            for training, run, heard in zip(trainings, runs, listeners, strict=True)
+        ]
+        rounds = len(engines) * first.plan.length_samples // first.plan.batch_size
+        code = worth_compiling(first.setup.compile, first.plan, engines[0].table, rounds)
+        played = SideBySide(engines, code, listener.message)
+        try:
+            with listener, threads(first.setup.threads_for(first.plan, len(engines))):
+                played.play()
+        except Interrupted as stopped:
+            words = f"All {len(runs)} seeds are saved. Go on with each: zerosum resume {runs[0]} …"
+            raise Interrupted(stopped.signal, words) from None
+        finally:
+            for place, failure in played.failed.items():
+                note_failure(runs[place], engines[place].position.samples_seen, failure)
+            for run in runs:
+                write_report(run)
     return runs
 
 
