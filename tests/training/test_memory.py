@@ -93,7 +93,7 @@ def test_where_losses_look_at_several_samples_it_is_said_plainly(engine_of, name
 
 @pytest.mark.parametrize("trick", APART)
 def test_tricks_that_look_at_the_batch_are_said_plainly(engine_of, trick):
-    engine, told = engine_of("gan", 16, batch_size=32, **{trick: APART[trick]})
+    engine, told = engine_of("gan", 16, batch_size=32, unrolled_lr=0.1, **{trick: APART[trick]})
     engine.memory.look()
     assert "not the training of the whole batch" in told[0]
 
