@@ -28,7 +28,7 @@ worth is the mean of the differences to plain; *better* and *worse* count seeds.
 standard errors is called none. Networks, rates and length are those of `benchmarks/tricks.py`, the same for all
 tricks; another length or learning rate may tell another story, as may a trick's own strength.
 
-Minibatch discrimination is not among them: ten seeds of it would take more than an hour a mixture.
+Minibatch discrimination, which compares all pairs of a batch, is not among them: ten seeds of it take too long.
 
 Made by `python benchmarks/tricks_page.py`.
 """

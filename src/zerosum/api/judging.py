@@ -90,7 +90,8 @@ def evaluate(
         device=place,
         progress=progress,
     )
-    if psi != WHOLE or threshold is not None:
+    whole = psi == WHOLE and threshold is None
+    if not whole:
         explored = {"checkpoint": checkpoint, "sampler": sampler, "device": place}
         matter = _truncated(matter, game, explored, seed, psi, threshold)
     with watcher(progress) as seen:
@@ -109,7 +110,7 @@ def evaluate(
             tell=seen.tell,
             note=seen.note,
         )
-    if matter.run is not None and "psi" not in matter.generated.about and "threshold" not in matter.generated.about:
+    if matter.run is not None and whole:
         found = store(matter.run, found)
         write_report(matter.run)
     return found
