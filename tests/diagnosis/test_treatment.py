@@ -100,6 +100,19 @@ def test_an_act_is_left_alone_until_its_trial_is_over_then_taken_back_or_kept():
     assert again.requests[2:] == (SetControl("r1", 2.0),)  # from where the controls are again, the next of the list
 
 
+@pytest.mark.parametrize(("kind", "name"), [("collapse", "mode_seeking"), ("strong", "label_smoothing")])
+def test_what_moves_the_equilibrium_ends_when_it_has_helped(kind, name):
+    treat = Treatment(every_samples=EVERY, spare_samples=None)
+    controls = {name: 0.0}
+    act = treat(state(100, controls=controls), CALM, [Finding(kind=kind, began=50)], [])
+    assert [request.name for request in act.requests] == [name]
+    over = state(100 + TRIAL * EVERY, controls={name: act.requests[0].value})
+    ended = treat(over, CALM, [], lines(act, 100))
+    assert (kinds(ended), ended.requests) == (["ended"], (SetControl(name, 0.0),))
+    assert kinds(treat(over, CALM, [Finding(kind=kind, began=50)], lines(act, 100))) == ["reverted"]
+    assert treat(replace(over, controls=controls), CALM, [], [*lines(act, 100), *lines(ended, 140)]).notes == ()
+
+
 def test_nothing_is_tried_twice_and_there_is_an_end():
     treat = Treatment(every_samples=EVERY, spare_samples=None)
     log, controls, seen = [], dict(CONTROLS), 0

@@ -189,6 +189,7 @@ def test_what_was_found_in_data_stands_with_its_evidence_and_the_samples_concern
     [
         ("set", ["before", "after"]),
         ("kept", ["before", "after"]),
+        ("ended", ["before", "after"]),
         ("reverted", ["before", "after"]),
         ("back", ["before", "after"]),
         ("stopped", ["before"]),

@@ -38,11 +38,13 @@ class Remedy:
         what: it is, in words.
         source: who found that it helps.
         change: `(course, controls) ->` the controls that it sets.
+        passing: whether it moves the game's equilibrium, so that it ends when it has helped.
     """
 
     what: str
     source: str
     change: Callable[[Course, Controls], dict[str, float]]
+    passing: bool = False
 
 
 def brisk_players(course: Course, controls: Controls) -> dict[str, float]:
@@ -125,12 +127,14 @@ MORE_STEPS = Remedy("two more critic steps a round", "Arjovsky 2017, arXiv 1701.
 CLIPPED = Remedy("gradients no longer than they typically were", "Pascanu 2013, arXiv 1211.5063", shorter_gradients)
 FINER = Remedy("slopes of penalties in float32", "Micikevicius 2018, arXiv 1710.03740", precise_penalties)
 PENALISED = Remedy("four times the penalty", "Mescheder 2018, arXiv 1801.04406", times(4, *PENALTIES))
-NOISE = Remedy("noise on what the critic sees", "Sønderby 2016, arXiv 1610.04490", at_least(0.1, "instance_noise"))
-SMOOTHED = Remedy("smoothed labels", "Salimans 2016, arXiv 1606.03498", at_least(0.1, "label_smoothing"))
+NOISE = Remedy(
+    "noise on what the critic sees", "Sønderby 2016, arXiv 1610.04490", at_least(0.1, "instance_noise"), passing=True
+)
+SMOOTHED = Remedy("smoothed labels", "Salimans 2016, arXiv 1606.03498", at_least(0.1, "label_smoothing"), passing=True)
 AVERAGED = Remedy(
     "four times the half-life of the averaged generator", "Yazici 2019, arXiv 1806.04498", times(4, HALF_LIFE)
 )
-SEEKING = Remedy("a mode-seeking term", "Mao 2019, arXiv 1903.05628", at_least(1.0, "mode_seeking"))
+SEEKING = Remedy("a mode-seeking term", "Mao 2019, arXiv 1903.05628", at_least(1.0, "mode_seeking"), passing=True)
 AUGMENTED = Remedy("augmentation of what the critic sees", "Karras 2020, arXiv 2006.06676", more_augmentation)
 
 REMEDIES: Mapping[str, tuple[Remedy, ...]] = {

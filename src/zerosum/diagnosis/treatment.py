@@ -2,7 +2,8 @@
 
 What is done is decided by the course and by what was done before, both of which stand in the log; so a training that
 was interrupted is treated as one that was not. An act is on trial for a few looks: if its finding is still there, the
-controls go back to where they were. A training that had been healthy for a while first goes back to the newest
+controls go back to where they were; they do so, too, where it helped but moves what the game comes to in the end, as a
+mode-seeking term does. A training that had been healthy for a while first goes back to the newest
 checkpoint from before its finding, once. What does not yield, or what no control can mend, begins again with something
 changed (what: `zerosum.runs.attempts`), as long as there are samples to spare. What data alone could cure is left at
 the best checkpoint.
@@ -146,11 +147,13 @@ def cause(found: Sequence[Finding]) -> Finding | None:
 
 
 def judge(act: Line, kinds: set[str]) -> Act:
-    """Whether an act that was on trial helped; if not, its controls go back to where they were."""
+    """Whether an act that was on trial helped; if not, or if it is for a while only, its controls go back."""
     name, remedy = CATALOGUE[act["because"]].name, act["remedy"]
-    if act["because"] not in kinds:
+    helped = act["because"] not in kinds
+    if helped and not act.get("passing"):
         return Act(notes=(entry(f"no longer {name}: it stays at {remedy}", act="kept", remedy=remedy),))
-    note = entry(f"still {name}: taken back, {remedy}", act="reverted", remedy=remedy, controls=act["before"])
+    words = f"no longer {name}: enough of {remedy}" if helped else f"still {name}: taken back, {remedy}"
+    note = entry(words, act="ended" if helped else "reverted", remedy=remedy, controls=act["before"])
     return Act(tuple(SetControl(*pair) for pair in act["before"].items()), (note,))
 
 
@@ -159,7 +162,8 @@ def applied(remedy: Remedy, change: Mapping[str, float], finding: Finding, contr
     before = {name: controls[name] for name in change}
     moved = ", ".join(f"{name} {before[name]:.3g} → {value:.3g}" for name, value in change.items())
     words = f"{finding.name}: {remedy.what} ({moved}; {remedy.source})"
-    note = entry(words, act="set", because=finding.kind, remedy=remedy.what, controls=dict(change), before=before)
+    done = {"controls": dict(change), "before": before, "passing": remedy.passing}
+    note = entry(words, act="set", because=finding.kind, remedy=remedy.what, **done)
     return Act(tuple(SetControl(*pair) for pair in change.items()), (note,))
 
 
