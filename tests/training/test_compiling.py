@@ -55,6 +55,18 @@ def engine_of(tiny, fabric, tmp_path: Path) -> Callable[..., Engine]:
     return make
 
 
+def in_float64(engine: Engine) -> Engine:
+    """The same with networks that work in float64, where two ways to the same sum differ by next to nothing."""
+
+    def doubled(module: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(v.double() if isinstance(v, Tensor) and v.is_floating_point() else v for v in given)
+
+    for network in engine.plan.game.networks.values():
+        for module in network.double().modules():
+            module.register_forward_pre_hook(doubled)
+    return engine
+
+
 def moves(engine: Engine, round_index: int = 0) -> Iterator[EngineMove]:
     for phase in engine.plan.game.phases:
         yield EngineMove(engine.table, phase, 0, round_index)
@@ -81,15 +93,15 @@ def test_a_graph_of_a_move_holds_its_gradients(recipe, engine_of, traced_only):
     assert_equal_moves(engine_of(recipe), recipe)
 
 
-@pytest.mark.parametrize(
-    "recipe",
-    [
-        pytest.param(name, marks=pytest.mark.slow if name == "r3gan" else pytest.mark.compiler)
-        for name in recipes.names()
-    ],
-)
-def test_compiled_gradients_are_those_of_the_move(recipe, engine_of):
-    assert_equal_moves(engine_of(recipe), recipe)
+@pytest.mark.slow
+def test_compiled_gradients_are_those_of_the_move(engine_of):
+    assert_equal_moves(engine_of("r3gan"), "r3gan")
+
+
+@pytest.mark.compiler
+@pytest.mark.parametrize("recipe", recipes.names())
+def test_compiled_gradients_are_those_of_the_move_number_by_number(recipe, engine_of):
+    assert_equal_moves(in_float64(engine_of(recipe)), recipe)
 
 
 def test_buffers_move_as_they_do_without(engine_of, traced_only):
