@@ -190,13 +190,17 @@ def case(kind: str, recipe: str, data: str, sickness: Sickness | None, seeds: in
     )
 
 
-def wards(kind: str, sick: Sickness) -> list[tuple[str, str, str, Sickness, int]]:
+def wards(kind: str, sick: Sickness, seeds: tuple[int, int]) -> list[tuple[str, str, str, Sickness, int]]:
     """Where a kind is played, and with how many seeds."""
-    return [(kind, *ward, sick, seeds) for ward, seeds in zip(sick.wards, SEEDS, strict=True)]
+    return [(kind, *ward, sick, count) for ward, count in zip(sick.wards, seeds, strict=True)]
 
 
-SEEDS = (3, 2)
+SEEDS = (4, 3)
 """Of a kind's first ward and of its second; the last of a case measures what the others have calibrated."""
+TREATED_SEEDS = (3, 2)
+"""Of those that are treated."""
+HEALTHY_SEEDS = 3
+"""Of what nothing is done to; of these, too, the last measures."""
 
 STAND_IN = "r3gan"
 FAILING = (("gan", "ring"), ("gan", "digits"), ("gan", "glyphs"), ("wgan", "grid"), ("wgan-gp", "ring"))
@@ -206,11 +210,16 @@ TREATED_WELL = (("r3gan", "ring"), ("r3gan", "digits"), ("dcgan", "digits"), ("c
 """Healthy trainings that are treated all the same."""
 
 CASES = [
-    *(case("healthy", recipe, data, None, 2) for recipe, data in HEALTHY),
-    *(case(*ward) for kind, sick in KINDS.items() for ward in wards(kind, sick)),
+    *(case("healthy", recipe, data, None, HEALTHY_SEEDS) for recipe, data in HEALTHY),
+    *(case(*ward) for kind, sick in KINDS.items() for ward in wards(kind, sick, SEEDS)),
     *(case("healthy", recipe, data, None, 3, "stand in") for recipe, data in FAILING),
     *(case("healthy", recipe, data, None, 2, "treat") for recipe, data in TREATED_WELL),
-    *(case(*ward, "treat") for kind, sick in KINDS.items() if sick.curable for ward in wards(kind, sick)),
+    *(
+        case(*ward, "treat")
+        for kind, sick in KINDS.items()
+        if sick.curable
+        for ward in wards(kind, sick, TREATED_SEEDS)
+    ),
 ]
 
 if __name__ == "__main__":

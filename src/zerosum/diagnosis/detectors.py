@@ -203,13 +203,15 @@ def relapse(course: Course) -> Column:
 
 
 def unsteady(course: Course) -> Column:
-    """How much the generator's steps leap, in orders of magnitude, from look to look.
+    """How much the generator's steps leap, in orders of magnitude, from look to look, while samples are far away.
 
     An optimizer that normalises gradients makes steps as long as its rate has it, while what it follows changes slowly.
-    Steps that leap say that the critic's slope does: the generator is sent now here, now there.
+    Steps that leap say that the critic's slope does: the generator is sent now here, now there. At the data there is
+    nothing left to follow, and steps leap by chance.
     """
     step = np.log10(np.maximum(course[f"{UPDATE}G"], 1e-30)) - np.log10(np.maximum(course["learning_rate/G"], 1e-30))
-    return np.array([off_line(step[max(0, end - STRETCH) : end]) for end in range(1, len(step) + 1)])
+    leaping = np.array([off_line(step[max(0, end - STRETCH) : end]) for end in range(1, len(step) + 1)])
+    return np.asarray(leaping * far(course), dtype=np.float64)
 
 
 def off_line(values: Column) -> float:
@@ -269,9 +271,13 @@ DETECTORS: Mapping[str, Detector] = {
         grown=True,
     ),
     "strong": Detector(
-        "strong", strong, ("signal/auc", "signal/distance"), label="(2 auc − 1) × √distance × (1 − progress)"
+        "strong",
+        strong,
+        ("signal/auc", "signal/distance"),
+        label="(2 auc − 1) × √distance × (1 − progress)",
+        grown=True,
     ),
-    "blind": Detector("blind", blind, ("signal/auc", "signal/distance"), label="(2 − 2 auc) × √distance"),
+    "blind": Detector("blind", blind, ("signal/auc", "signal/distance"), label="(2 − 2 auc) × √distance", grown=True),
     "vanishing": Detector("vanishing", vanishing, ("G/grad_norm",), grace=0.02, label="−log10 of G’s gradient norm"),
     "diverging": Detector(
         "diverging", diverging, ("signal/score_real", "signal/score_fake"), grace=0, label="log10 of the larger score"
@@ -291,8 +297,8 @@ DETECTORS: Mapping[str, Detector] = {
     "unsteady": Detector(
         "oscillating",
         unsteady,
-        ("update/G", "learning_rate/G"),
-        label="log10 by which G’s steps leave their course",
+        ("update/G", "learning_rate/G", "signal/distance"),
+        label="log10 by which G’s steps leave their course × √distance",
         grown=True,
     ),
     "stagnation": Detector(
