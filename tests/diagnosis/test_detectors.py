@@ -177,12 +177,14 @@ def test_a_fault_of_another_sampler_is_told_with_its_name_and_figures():
 
 @pytest.mark.parametrize("leap", [3, 5, 20])
 def test_steps_that_leap_are_found_and_steps_that_fall_with_their_rate_are_not(leap):
+    away = {"signal/distance": 0.25, "signal/auc": 0.8}
     falling = [{"update/G": rate, "learning_rate/G": rate} for rate in (1e-3 * 0.8**n for n in range(20))]
-    assert find(course(*falling)) == []
+    assert find(course(*falling, **away)) == []
     leaping = [{**moment, "update/G": moment["update/G"] * leap ** (n % 2)} for n, moment in enumerate(falling)]
-    found = find(course(*leaping))
+    found = find(course(*leaping, **away))
     assert [(finding.kind, finding.detector) for finding in found] == [("oscillating", "unsteady")]
-    assert found[0].evidence["statistic"] == pytest.approx(np.log10(leap) / 2, rel=0.1)
+    assert found[0].evidence["statistic"] == pytest.approx(np.log10(leap) / 2 * 0.5, rel=0.1)
+    assert find(course(*leaping, **{"signal/distance": 0.0})) == []  # at the data there is nothing left to follow
 
 
 def test_what_is_lost_while_a_level_comes_in_and_settles_is_growths():
