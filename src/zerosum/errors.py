@@ -40,6 +40,10 @@ class Interrupted(Exception):
         self.signal = signal
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, where it stops what is under way as Ctrl-C does."""
+
+
 def nearest(given: str, allowed: Iterable[str]) -> str:
     """A hint that names the closest allowed word, or nothing.
 

@@ -51,7 +51,7 @@ def content(of: bytes) -> Callable[[Path], None]:
 DATA: dict[str, tuple[Callable[[Path], None], str]] = {
     "empty folder": (folder(), "has no images"),
     "folder of texts": (folder(a_txt=b"a"), "has no images"),
-    "folder of one image": (folder(a_png=png()), "1 usable image(s); at least 3"),
+    "folder of one image": (folder(a_png=png()), "1 usable image(s), a.png; at least 3"),
     "text called png": (folder(a_png=b"text", b_png=png(), c_png=png()), "1 of 3 images cannot be read: a.png (not"),
     "truncated": (folder(a_png=png()[:50], b_png=png()[:50]), "None of the 2 image(s) can be read"),
     "outside.zip": (archive("../a.png"), "points outside of the archive"),

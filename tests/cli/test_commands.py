@@ -185,10 +185,13 @@ def test_errors_become_a_message_and_a_code(monkeypatch, capsys, error, code):
     assert capsys.readouterr() == ("", "zerosum: what to do\n")
 
 
-def test_ctrl_c_outside_of_a_training_is_quiet(monkeypatch, capsys):
-    monkeypatch.setattr(api, "train", lambda **how: (_ for _ in ()).throw(KeyboardInterrupt))
-    assert main(["train", "gan"]) == 130
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_outside_of_a_training_is_quiet(monkeypatch, capsys, number, code):
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(api, "train", lambda **how: signal.raise_signal(number))
+    assert main(["train", "gan"]) == code
     assert capsys.readouterr().err == "zerosum: Stopped.\n"
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import zerosum
-from zerosum.errors import TrainingFailed, UserError
+from zerosum.errors import Terminated, TrainingFailed, UserError
 from zerosum.runs import playing, read_notes
 from zerosum.runs.playing import refuse_finished, write_first_plan
 from zerosum.training.engine import Engine
@@ -76,18 +76,19 @@ def test_a_training_that_failed_says_so_at_the_end_of_its_log_until_it_goes_on(t
     assert "not a number" not in (tmp_path / "run" / "report.html").read_text()
 
 
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, Terminated])
 @pytest.mark.parametrize("where", ["compile", "play"])
-def test_who_does_not_wait_is_told_where_the_training_stands(tmp_path, monkeypatch, where):
-    """Ctrl-C before the first round, or a second time within one; what goes on then is the same training."""
+def test_who_does_not_wait_is_told_where_the_training_stands(tmp_path, monkeypatch, where, stop):
+    """Ctrl-C or SIGTERM before the first round, or a second time within one; what goes on then is the same training."""
     whole = zerosum.train("gan", data="ring", **TINY, out=tmp_path / "whole")
 
     def impatient(*given):
-        raise KeyboardInterrupt
+        raise stop
 
     run = tmp_path / "run"
     with monkeypatch.context() as patch:
         patch.setattr(Engine, where, impatient)
         with pytest.raises(zerosum.Interrupted, match=f"zerosum resume {run}") as stopped:
             zerosum.train("gan", data="ring", **TINY, out=run)
-    assert stopped.value.signal == signal.SIGINT
+    assert stopped.value.signal == (signal.SIGTERM if stop is Terminated else signal.SIGINT)
     assert torch.equal(zerosum.resume(run, progress=False).sample(8), whole.sample(8))

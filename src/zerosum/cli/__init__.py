@@ -7,12 +7,14 @@ import contextlib
 import importlib
 import io
 import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from zerosum.errors import Interrupted, Notice, TrainingFailed, UserError, choose
+from zerosum.errors import Interrupted, Notice, Terminated, TrainingFailed, UserError, choose
 
 COMMANDS = {
     "check": "examine a data set before it is trained on",
@@ -54,7 +56,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without UTF-8 is no reason to fail
     try:
-        with _plain_notices():
+        with _plain_notices(), _terminable():
             run(list(sys.argv[1:] if words is None else words))
         sys.stdout.flush()
     except UserError as error:
@@ -63,8 +65,8 @@ def main(words: Sequence[str] | None = None) -> int:
         return _fail(error, 1)
     except Interrupted as error:
         return _fail(error, 128 + error.signal)
-    except KeyboardInterrupt:
-        return _fail("Stopped.", 130)
+    except KeyboardInterrupt as stop:
+        return _fail("Stopped.", 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT))
     except BrokenPipeError:  # `zerosum list | head`: the reader has what it wants
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
@@ -99,6 +101,23 @@ def _plain_notices() -> Iterator[None]:
         warnings.simplefilter("always", Notice)
         warnings.showwarning = say
         yield
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Have SIGTERM stop what is under way as Ctrl-C does; a training ends its round first."""
+
+    def stop(number: int, frame: object) -> None:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():  # where Python allows no handlers
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _fail(message: object, code: int) -> int:

@@ -139,12 +139,14 @@ def _readable(pictures: Pictures, failed: dict[int, str], options: DataOptions) 
     if left == 0 and failed:
         raise UserError(f"None of the {pictures.count} image(s) can be read: {listed(names)}.")
     refuse_unreadable(names, pictures.count, options.allow_unreadable)
+    good = np.delete(np.arange(pictures.count), sorted(failed))
     if left < FEWEST:
         raise UserError(
-            f"{left} usable image(s); at least {FEWEST} are needed: 2 training samples and 1 held out."
+            f"{left} usable image(s), {listed(tuple(pictures.describe(item) for item in good.tolist()))}; "
+            f"at least {FEWEST} are needed: 2 training samples and 1 held out."
             + (f" Unreadable: {listed(names)}." if names else "")
         )
-    return np.delete(np.arange(pictures.count), sorted(failed))
+    return good
 
 
 def refuse_unreadable(names: tuple[str, ...], total: int, allowed: bool, what: str = "images") -> None:

@@ -13,7 +13,7 @@ from lightning_fabric import Fabric
 from zerosum.diagnosis.beforehand import carry_over, cheap, keep, kept, of_data
 from zerosum.diagnosis.doctor import Doctor, announced
 from zerosum.diagnosis.treatment import MENDABLE, WORTH, length_again
-from zerosum.errors import Interrupted, NotFinite, TrainingFailed, UserError
+from zerosum.errors import Interrupted, NotFinite, Terminated, TrainingFailed, UserError
 from zerosum.games.pair import PRECISE
 from zerosum.metrics.observer import Evaluating
 from zerosum.processes import is_first_process
@@ -354,10 +354,10 @@ def stopped_at_once(run: Path, first: Path | None = None) -> Iterator[None]:
     """
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         words = f"Stopped at once; what was saved last is in {run}. Go on with: zerosum resume "
         words += str(run) if first is None else f"{first} …"
-        raise Interrupted(signal.SIGINT, words) from None
+        raise Interrupted(signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT, words) from None
 
 
 def note_failure(run: Path, samples_seen: int, error: TrainingFailed) -> None:
