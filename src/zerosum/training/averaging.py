@@ -1,7 +1,7 @@
 """Exponential averages of networks, with a half-life in samples."""
 
 import copy
-import itertools
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -25,24 +25,39 @@ class Average:
         live = {name: game.networks[name] for name in game.averaged} if half_life_samples else {}
         self.networks = {name: copy.deepcopy(network).eval().requires_grad_(False) for name, network in live.items()}
         pairs = [(self.networks[name], network) for name, network in live.items()]
-        self._means: list[Tensor] = [p for mean, _ in pairs for p in mean.parameters()]
-        self._lives: list[Tensor] = [p for _, network in pairs for p in network.parameters()]
-        buffers = (zip(mean.buffers(), network.buffers(), strict=True) for mean, network in pairs)
-        self._buffers = list(itertools.chain.from_iterable(buffers))
+        self.weights = matched((mean.parameters(), network.parameters()) for mean, network in pairs)
+        self.buffers = matched((mean.buffers(), network.buffers()) for mean, network in pairs)
 
-    @torch.no_grad()
     def update(self, age: int, batch_size: int) -> None:
         """Take one round of `batch_size` samples into the average of networks that have seen `age` of them."""
+        blend(self.weights, self.buffers, self.beta(age, batch_size))
+
+    def beta(self, age: int, batch_size: int) -> float:
+        """How much of it an average keeps in such a round."""
         half_life = min(self.half_life_samples, age * self.rampup)
-        beta = 0.5 ** (batch_size / half_life) if half_life > 0 else 0.0
-        if self._means:
-            torch._foreach_lerp_(self._means, self._lives, 1.0 - beta)
-        for mean, live in self._buffers:
-            mean.copy_(live)
+        return 0.5 ** (batch_size / half_life) if half_life > 0 else 0.0
 
     def state(self) -> dict[str, Tensor]:
         """All tensors, keyed `network.parameter`."""
         return tensors_of(self.networks)
+
+
+Pairs = list[tuple[Tensor, Tensor]]
+
+
+def matched(networks: Iterable[tuple[Iterable[Tensor], Iterable[Tensor]]]) -> Pairs:
+    """The tensors of some networks, each with that of another one which is built alike."""
+    return [pair for one, other in networks for pair in zip(one, other, strict=True)]
+
+
+@torch.no_grad()
+def blend(weights: Pairs, buffers: Pairs, beta: float) -> None:
+    """Take the second of each pair into the first: a share 1 - beta of weights, all of buffers."""
+    if weights:
+        means, lives = map(list, zip(*weights, strict=True))
+        torch._foreach_lerp_(means, lives, 1.0 - beta)
+    for mean, live in buffers:
+        mean.copy_(live)
 
 
 def tensors_of(networks: dict[str, nn.Module]) -> dict[str, Tensor]:

@@ -179,10 +179,14 @@ class Engine:
 
     def moved(self) -> None:
         """The end of a round: it is counted, and what looks back at several rounds does."""
+        self.counted()
+        self.position.average.update(self.plan.age(self.position.samples_seen), self.plan.batch_size)
+
+    def counted(self) -> None:
+        """The same, but for the averages."""
         position, batch_size = self.position, self.plan.batch_size
         position.samples_seen += batch_size
         position.lookahead.update(position.samples_seen // batch_size)
-        position.average.update(self.plan.age(position.samples_seen), batch_size)
 
     def after_round(self, seconds: float, signal: int) -> None:
         """Whatever is due when a round is over that took so long; and the end, when a signal came.

@@ -113,17 +113,18 @@ class EngineMove:
     def receive(self, computed: Computed) -> None:
         """Take what was computed for the movers' gradients, and write down the rest."""
         gradients, values = computed
-        self._clip(gradients, values[f"{self.phase.name}/grad_norm"])
+        if limit := self.limit:
+            norm = values[f"{self.phase.name}/grad_norm"]
+            shorten([gradient for gradient in gradients if gradient is not None], limit, norm)
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
         self.table.tally.add(self.phase.name, self.round_index, values)
 
-    def _clip(self, gradients: Sequence[Tensor | None], norm: Tensor) -> None:
-        """Shorten gradients to the length that the movers' controls allow; 0 allows any (Pascanu 2013)."""
+    @property
+    def limit(self) -> float | None:
+        """How long the movers' controls allow a gradient to be; None: any length."""
         limits = [limit for name in self.phase.players if (limit := self.table.controls.get(f"{name}/clip"))]
-        if limits:
-            there = [gradient for gradient in gradients if gradient is not None]
-            torch._foreach_mul_(there, (min(limits) / norm.clamp_min(1e-30)).clamp(max=1.0))
+        return min(limits, default=None)
 
     def _attempt(self) -> Computed | None:
         """What the move computes; None: something was mended (once the error is forgotten, and its tensors are)."""
@@ -248,6 +249,11 @@ def only(movers: Mapping[str, Mover], players: tuple[str, ...]) -> Iterator[None
     finally:
         for parameter, took in before.items():
             parameter.requires_grad_(took)
+
+
+def shorten(gradients: list[Tensor], limit: float, norm: Tensor) -> None:
+    """Bring gradients, whose norm is known, to a length of at most `limit` (Pascanu 2013)."""
+    torch._foreach_mul_(gradients, (limit / norm.clamp_min(1e-30)).clamp(max=1.0))
 
 
 def norm_of(term: Tensor, parameters: list[nn.Parameter], fabric: Fabric) -> Tensor:

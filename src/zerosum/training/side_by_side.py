@@ -6,6 +6,7 @@ all games lie in common tensors, a row a seed. Everything else (samples, randomn
 training's own, so that it comes to what it would have come to by itself, up to the rounding of sums.
 """
 
+import itertools
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
@@ -21,10 +22,12 @@ from zerosum.data.core import Batch
 from zerosum.draw import Draw
 from zerosum.errors import Interrupted, NotFinite
 from zerosum.games import PLAYS, Controls, Game, Phase
+from zerosum.training.averaging import Average, blend
 from zerosum.training.engine import Engine
 from zerosum.training.interruption import Signals
-from zerosum.training.moves import EngineMove, Mover
+from zerosum.training.moves import EngineMove, shorten
 from zerosum.training.pieces import Computed
+from zerosum.training.stride import Stride
 from zerosum.training.tracing import (
     Fork,
     Graph,
@@ -70,19 +73,45 @@ def of_any_strides(module: Any) -> Callable[..., Sequence[Tensor]]:
     return run
 
 
-def in_rows(games: Sequence[Game]) -> dict[int, Tensor]:
-    """Put weights and buffers of equal games into common tensors, a row a game.
+def in_rows(trainings: Sequence[Sequence[Tensor]]) -> dict[int, Tensor]:
+    """Put the tensors of equal trainings into common ones, a row a training.
 
     Returns:
-        The common tensors by the `id` of the first game's.
+        The common tensors by the `id` of the first training's.
     """
     common: dict[int, Tensor] = {}
-    for tensors in zip(*map(tensors_of, games), strict=True):
+    for tensors in zip(*trainings, strict=True):
         if id(tensors[0]) not in common:  # it is shared by two modules
             common[id(tensors[0])] = stacked = torch.stack([tensor.detach() for tensor in tensors])
             for tensor, row in zip(tensors, stacked, strict=True):
                 tensor.data = row
     return common
+
+
+class Averages:
+    """The averages of all trainings, taken in one launch where their half-lives are the same.
+
+    Args:
+        averages: of the trainings.
+        common: what they are averages of.
+    """
+
+    def __init__(self, averages: Sequence[Average], common: Mapping[int, Tensor]) -> None:
+        self.averages = averages
+        means = in_rows([[mean for mean, _ in (*one.weights, *one.buffers)] for one in averages])
+        self.weights, self.buffers = (
+            [(means[id(mean)], common[id(live)]) for mean, live in pairs]
+            for pairs in (averages[0].weights, averages[0].buffers)
+        )
+
+    def update(self, age: int, batch_size: int) -> None:
+        """As of an `Average`."""
+        betas = {average.beta(age, batch_size) for average in self.averages}
+        if len(betas) == 1:
+            blend(self.weights, self.buffers, *betas)
+        else:
+            for average in self.averages:
+                average.update(age, batch_size)
 
 
 @dataclass
@@ -100,10 +129,9 @@ class Rows:
     held: list[Tensor]
 
     @torch.no_grad()
-    def __call__(self, dealt: Dealt, controls: Sequence[Controls]) -> list[Computed]:
-        """What each training's move comes to."""
-        found = self.run(*self.handed(dealt, controls), *self.held)
-        return [self.graph.told(row) for row in zip(*(tensor.unbind() for tensor in found), strict=True)]
+    def __call__(self, dealt: Dealt, controls: Sequence[Controls]) -> Computed:
+        """What the trainings' moves come to, gradients and values with a row a training."""
+        return self.graph.told(self.run(*self.handed(dealt, controls), *self.held))
 
     def handed(self, dealt: Dealt, controls: Sequence[Controls]) -> list[Tensor]:
         """What is handed to the graph in front of weights and buffers."""
@@ -147,6 +175,7 @@ class Chorus:
         def anew() -> Dealt:
             return [(batch, draw.sub()) for batch, draw in dealt]
 
+        move.thaw()
         graph = traced(move.compute, self.games[0], *anew()[0], controls[0], forks, SIMPLER)
         held = [self.common[id(tensor)] for tensor in graph.held]
         with refusing(), torch.no_grad(), ExitStack() as stack:
@@ -157,55 +186,14 @@ class Chorus:
             rows.run = make_fx(rows.run)(*handed)
             if self.code:
                 rows.run = code_of(rows.run, handed)
-            refuse_apart(graph.plain, rows(anew(), controls)[0][0])
+            found, _ = rows(anew(), controls)
+            refuse_apart(graph.plain, [None if gradient is None else gradient[0] for gradient in found])
         return rows
 
 
 def alike(forks: Sequence[Fork], controls: Sequence[Controls]) -> bool:
     """Whether all trainings decide in the same way."""
     return all(fork.test(one[fork.control]) == fork.outcome for fork in forks for one in controls)
-
-
-class Stride:
-    """The steps of a player in all trainings at once, by one optimizer of all their weights.
-
-    Optimizers change each weight by itself, so that this is what the trainings' own would do, in one launch. They keep
-    their state: both look at the same.
-
-    Args:
-        movers: the player, in each training.
-    """
-
-    def __init__(self, movers: Sequence[Mover]) -> None:
-        self.movers = movers
-        self.optimizer = movers[0].player.optimizer([p for mover in movers for p in mover.parameters])
-
-    def __call__(self, awake: Sequence[bool]) -> None:
-        """Let those step who are awake."""
-        moving = [mover for mover, moves in zip(self.movers, awake, strict=True) if moves]
-        rates = {tuple(float(group["lr"]) for group in mover.optimizer.param_groups) for mover in moving}
-        if len(rates) > 1:
-            for mover in moving:
-                mover.optimizer.step()
-            return
-        for group, rate in zip(self.optimizer.param_groups, *rates, strict=True):
-            group["lr"] = rate
-        for mover, moves in zip(self.movers, awake, strict=True):
-            if moves:
-                share(mover.optimizer, self.optimizer, mover.parameters)
-            else:
-                for parameter in mover.parameters:
-                    parameter.grad = None
-        self.optimizer.step()
-        for mover in moving:
-            share(self.optimizer, mover.optimizer, mover.parameters)
-
-
-def share(known: torch.optim.Optimizer, other: torch.optim.Optimizer, parameters: Sequence[nn.Parameter]) -> None:
-    """Have another optimizer look at the state that is known of some parameters."""
-    first = parameters[0]
-    if known.state.get(first) is not other.state.get(first):
-        other.state.update({p: known.state[p] for p in parameters if p in known.state})
 
 
 class Together:
@@ -240,18 +228,33 @@ class Together:
 
     def gradients(self) -> None:
         """Compute all movers' gradients."""
-        for move in self.moves:
-            move.thaw()
+        strides = [self.strides[name] for name in self.phase.players]
+        for stride in strides:
+            stride.take([None] * len(stride.weights))  # so that the new ones can be where the old ones were
         controls = [move.table.controls for move in self.moves]
         dealt = [move.dealt() for move in self.moves]
         way = self.chorus.way(self.moves, dealt, controls)
         if way is None:
             for move in self._awake():
                 move.gradients()
+            for stride in strides:
+                stride.gather()
             return
-        for move, computed, awake in zip(self.moves, way(dealt, controls), self.awake, strict=True):
-            if awake:
-                move.receive(computed)
+        gradients, values = way(dealt, controls)
+        self._receive(gradients, values)
+        rest = iter(gradients)
+        for stride in strides:
+            stride.take(list(itertools.islice(rest, len(stride.weights))))
+
+    def _receive(self, gradients: Sequence[Tensor | None], values: Mapping[str, Tensor]) -> None:
+        """Shorten the gradients of those who want that, and write down the values; both have a row a training."""
+        names, rows = tuple(values), torch.stack(list(values.values()), dim=1)
+        norms = values[f"{self.phase.name}/grad_norm"]
+        for place, (move, row) in enumerate(zip(self.moves, rows.unbind(), strict=True)):
+            if self.awake[place]:
+                move.table.tally.write(self.phase.name, move.round_index, names, row)
+            if limit := move.limit:
+                shorten([gradient[place] for gradient in gradients if gradient is not None], limit, norms[place])
 
     def step(self) -> None:
         """Let everybody who is awake step."""
@@ -292,9 +295,12 @@ class SideBySide:
     def __init__(self, engines: Sequence[Engine], code: bool, tell: Callable[[str], None]) -> None:
         self.engines, self.tell = engines, tell
         games = [engine.plan.game for engine in engines]
-        common = in_rows(games)
+        common = in_rows([tensors_of(game) for game in games])
         self.choruses = {phase.name: Chorus(games, common, code) for phase in games[0].phases}
-        self.strides = {name: Stride([engine.position.movers[name] for engine in engines]) for name in games[0].players}
+        self.strides = {
+            name: Stride([engine.position.movers[name] for engine in engines], common) for name in games[0].players
+        }
+        self.averages = Averages([engine.position.average for engine in engines], common)
         self.failed: dict[int, NotFinite] = {}
         self._told: set[str] = set()
 
@@ -322,7 +328,8 @@ class SideBySide:
         PLAYS[first.plan.order(first.position.samples_seen)](list(together), first.table.controls)
         for engine, moving in zip(self.engines, awake, strict=True):
             if moving:
-                engine.moved()
+                engine.counted()
+        self.averages.update(first.plan.age(first.position.samples_seen), first.plan.batch_size)
         self._tell()
 
     def _awake(self, place: int) -> bool:

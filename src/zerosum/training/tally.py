@@ -66,12 +66,15 @@ class Tally:
     @torch.no_grad()
     def add(self, phase: str, round_index: int, values: dict[str, Tensor]) -> None:
         """Add the values (tensors of any shape; their mean counts) of one move."""
-        names = tuple(values)
+        self.write(phase, round_index, tuple(values), torch.stack([scalar(value) for value in values.values()]))
+
+    def write(self, phase: str, round_index: int, names: tuple[str, ...], row: Tensor) -> None:
+        """Add the values of one move, as a row of float32."""
         column = self.columns.setdefault(phase, Column(names))
         while column.names != names:  # a term woke, or fell dormant, between two reports
             phase += "'"
             column = self.columns.setdefault(phase, Column(names))
-        column.append(torch.stack([scalar(value) for value in values.values()]))
+        column.append(row)
         column.rounds.append(round_index)
         column.turns.append(self.turn)
         self.turn += 1
