@@ -37,9 +37,10 @@ from zerosum.diagnosis.findings import CATALOGUE, Finding
 ROOT = Path(__file__).resolve().parent.parent
 THRESHOLDS = ROOT / "src" / "zerosum" / "diagnosis" / "thresholds.json"
 PAGE = ROOT / "docs" / "clinic.md"
-SEEN = """Held out is the last seed of every case. Statistics, thresholds and right findings had been settled when these
-were played; what earlier held-out trainings, which set thresholds now, had missed or been alarmed about has changed
-them:
+SEEN = """Held out is the last seed of every case that has been played with it (not yet: healthy `progan`, `projection`,
+`sngan` and `stylegan`, and `gan` on glyphs with a batch of four). Statistics, thresholds and right findings had been
+settled when these were played; what earlier held-out trainings, which set thresholds now, had missed or been alarmed
+about has changed them:
 
 - `grown`: what is said of samples waits until a level of a growing network has settled, that is as many samples again
   as it took to come in (Karras 2018, appendix A).
@@ -49,7 +50,8 @@ them:
 - Progress is counted from the first look where there were fewer than five.
 - Thresholds lie half-way to what three quarters of the sick trainings go beyond, and no longer to their median.
 
-Treated trainings were played by the doctor that is measured here."""
+Treated trainings on points, and those with a saturating loss or a batch of four, were played by the doctor that is
+measured here; the other treated ones by the one before, with thresholds of its own."""
 NEARER = 0.5
 """Half-way, whatever comes of it …"""
 MILD = 0.25
