@@ -37,10 +37,9 @@ from zerosum.diagnosis.findings import CATALOGUE, Finding
 ROOT = Path(__file__).resolve().parent.parent
 THRESHOLDS = ROOT / "src" / "zerosum" / "diagnosis" / "thresholds.json"
 PAGE = ROOT / "docs" / "clinic.md"
-SEEN = """Held out is the last seed of every case that has been played with it (not yet: healthy `progan`, `projection`,
-`sngan` and `stylegan`, and `gan` on glyphs with a batch of four). Statistics, thresholds and right findings had been
-settled when these were played; what earlier held-out trainings, which set thresholds now, had missed or been alarmed
-about has changed them:
+SEEN = """Held out is the last seed of every case. Statistics, thresholds and right findings had been settled when these
+were played; what earlier held-out trainings, which set thresholds now, had missed or been alarmed about has changed
+them:
 
 - `grown`: what is said of samples waits until a level of a growing network has settled, that is as many samples again
   as it took to come in (Karras 2018, appendix A).

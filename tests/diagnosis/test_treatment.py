@@ -142,10 +142,11 @@ def test_what_was_healthy_goes_back_once_to_before_its_finding():
     treat = Treatment(every_samples=EVERY, spare_samples=250)
     found = [Finding(kind="oscillating", began=750)]
     act = treat(state(820, checkpoints=(600, 700, 800)), CALM, found, lines(halved_rates(), 760))
-    *_, back, control = act.requests
-    assert isinstance(back, GoBack)
+    back = next(request for request in act.requests if isinstance(request, GoBack))
     assert back.samples_seen == 700
-    assert control == SetControl("r1", 2.0)  # what was tried in the time that is given up is not tried again
+    after = act.requests[act.requests.index(back) + 1 :]  # what was on trial in that checkpoint is not any more
+    assert after[:2] == (SetControl("D/lr_scale", 1.0), SetControl("G/lr_scale", 1.0))
+    assert after[2:] == (SetControl("r1", 2.0),)  # what was tried in the time that is given up is not tried again
     assert back.note[ENTRY]["given_up"] == 120
     log = [{"samples_seen": 700, **json.loads(json.dumps(back.note))}]
     assert [entry["remedy"] for entry in acts_of(log)] == ["half the learning rates", "four times the penalty"]

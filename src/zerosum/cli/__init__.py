@@ -110,10 +110,12 @@ def _terminable() -> Iterator[None]:
     def stop(number: int, frame: object) -> None:
         raise Terminated
 
-    if threading.current_thread() is not threading.main_thread():  # where Python allows no handlers
+    before = signal.getsignal(signal.SIGTERM)
+    elsewhere = threading.current_thread() is not threading.main_thread()  # where Python allows no handlers
+    if elsewhere or before in (signal.SIG_IGN, None):  # ignored, or not Python's to handle
         yield
         return
-    before = signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGTERM, stop)
     try:
         yield
     finally:

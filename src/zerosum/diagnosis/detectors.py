@@ -2,7 +2,7 @@
 
 Detectors see the log and nothing else: no recipe, no option, no name. What a statistic is worth is not guessed: the
 thresholds and their scales in `thresholds.json` come from the clinic (`benchmarks/clinic`), from trainings that were
-healthy and trainings that were made sick; half of the kinds and seeds set them, the other half measured them. Those of
+healthy and trainings that were made sick; the last seed of every case measured them, the others set them. Those of
 outliers are known beforehand, as robust z-scores have a scale of their own, and so is that of waiting for data, which
 others have named: `thresholds.json` says so under `source`.
 """

@@ -101,7 +101,7 @@ class Treatment:
                 if change:
                     act = applied(remedy, change, finding, controls)
                     there = self.healthy_before(finding, state, acts)
-                    return act if there is None else gone_back(there, state.samples_seen, act, before)
+                    return act if there is None else gone_back(there, state.samples_seen, act, before, controls)
         if again:
             return begun_again(finding)
         return stopped(finding, state.best) if finding.kind in OF_DATA and state.best is not None else Act()
@@ -167,12 +167,17 @@ def applied(remedy: Remedy, change: Mapping[str, float], finding: Finding, contr
     return Act(tuple(SetControl(*pair) for pair in change.items()), (note,))
 
 
-def gone_back(there: int, samples_seen: int, act: Act, before: Sequence[Line]) -> Act:
-    """The same act, from an earlier checkpoint on; its entry keeps what is cut off the log with the time after it."""
+def gone_back(there: int, samples_seen: int, act: Act, before: Sequence[Line], controls: Controls) -> Act:
+    """The same act, from an earlier checkpoint on, with controls as they are now, for some may be on trial in that.
+
+    Its entry keeps what is cut off the log with the time after it.
+    """
     (note,) = act.notes
+    moved = dict.fromkeys(name for entry in acts_of(before) for name in entry["controls"] if name in controls)
     lost = acts_of([line for line in before if line["samples_seen"] > there])
     kept = {**note[ENTRY], "given_up": samples_seen - there, "lost": lost}
-    return Act((GoBack(there, {**note, ENTRY: kept}), *act.requests))
+    as_now = (SetControl(name, controls[name]) for name in moved)
+    return Act((GoBack(there, {**note, ENTRY: kept}), *as_now, *act.requests))
 
 
 def begun_again(finding: Finding) -> Act:

@@ -203,7 +203,7 @@ class Together:
         moves: one a training.
         chorus: what computes.
         strides: of the players, by name.
-        awake: which trainings still move; the others are computed for and stay as they are.
+        awake: which trainings still move; the others are computed for, and nobody looks where they go.
     """
 
     def __init__(
@@ -230,7 +230,7 @@ class Together:
         """Compute all movers' gradients."""
         strides = [self.strides[name] for name in self.phase.players]
         for stride in strides:
-            stride.take([None] * len(stride.weights))  # so that the new ones can be where the old ones were
+            stride.forget()
         controls = [move.table.controls for move in self.moves]
         dealt = [move.dealt() for move in self.moves]
         way = self.chorus.way(self.moves, dealt, controls)
@@ -238,7 +238,7 @@ class Together:
             for move in self._awake():
                 move.gradients()
             for stride in strides:
-                stride.gather()
+                stride.gather(self.awake)
             return
         gradients, values = way(dealt, controls)
         self._receive(gradients, values)
@@ -278,6 +278,13 @@ class Together:
 
     def _awake(self) -> list[EngineMove]:
         return [move for move, awake in zip(self.moves, self.awake, strict=True) if awake]
+
+
+def likewise(moves: Sequence[EngineMove], engine: Engine) -> list[EngineMove]:
+    """What somebody who sleeps would do if it were where another is, whose moves these are: they must have a row."""
+    engine.table.controls = moves[0].table.controls
+    phases = {phase.name: phase for phase in engine.plan.game.phases}
+    return [EngineMove(engine.table, phases[move.phase.name], move.repeat, move.round_index) for move in moves]
 
 
 class SideBySide:
@@ -323,7 +330,12 @@ class SideBySide:
     def round(self, awake: Sequence[bool]) -> None:
         """A round of those that are awake."""
         first = self.engines[awake.index(True)]
-        moves = zip(*(engine.moves() for engine in self.engines), strict=True)
+        own = first.moves()
+        each = [
+            own if engine is first else engine.moves() if moving else likewise(own, engine)
+            for engine, moving in zip(self.engines, awake, strict=True)
+        ]
+        moves = zip(*each, strict=True)
         together = [Together(same, self.choruses[same[0].phase.name], self.strides, awake) for same in moves]
         PLAYS[first.plan.order(first.position.samples_seen)](list(together), first.table.controls)
         for engine, moving in zip(self.engines, awake, strict=True):

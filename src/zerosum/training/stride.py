@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zerosum.training.moves import Mover
+from zerosum.training.moves import Mover, laid_out_as
 
 
 class Stride:
@@ -37,14 +37,30 @@ class Stride:
         self.handed: dict[nn.Parameter, list[Any]] = {}
         self.first: list[dict[str, Any] | None] = [None] * len(movers)
 
+    def forget(self) -> None:
+        """Leave the gradients, so that new ones can be where they are."""
+        for weight, rows in zip(self.weights, self.rows, strict=True):
+            weight.grad = None
+            for parameter in rows:
+                parameter.grad = None
+
     def take(self, gradients: Sequence[Tensor | None]) -> None:
         """Take gradients with a row a training."""
         for weight, gradient in zip(self.weights, gradients, strict=True):
-            weight.grad = gradient
+            weight.grad = laid_out_as(weight, gradient)
 
-    def gather(self) -> None:
+    def gather(self, awake: Sequence[bool]) -> None:
         """Take the gradients that the trainings have computed by themselves."""
-        self.take([stacked([parameter.grad for parameter in rows]) for rows in self.rows])
+        for weight in self.weights:
+            weight.grad = None
+        moving = [place for place, moves in enumerate(awake) if moves]
+        there = [{rows[place].grad is None for place in moving} for rows in self.rows]
+        if not self.apart and any(len(missing) > 1 for missing in there):
+            self.part()  # who has no gradient of a weight does not step there at all
+        if not self.apart:
+            found = [stacked([parameter.grad for parameter in rows]) for rows in self.rows]
+            self.forget()
+            self.take(found)
 
     def __call__(self, awake: Sequence[bool]) -> None:
         """Step. Who sleeps is no longer looked at, wherever it goes."""
@@ -90,12 +106,15 @@ class Stride:
         for place in filter(self.looks_on, range(len(self.movers))):
             for state in self.movers[place].optimizer.state.values():
                 state.update({slot: value.clone() for slot, value in state.items() if isinstance(value, Tensor)})
+        self.optimizer.state.clear()
+        self.handed.clear()
 
     def step_apart(self, moving: Sequence[int]) -> None:
         """Let those who move step by themselves."""
         for weight, rows in zip(self.weights, self.rows, strict=True):
-            for place, parameter in enumerate(rows):
-                parameter.grad = None if weight.grad is None else weight.grad[place]
+            if weight.grad is not None:
+                for parameter, gradient in zip(rows, weight.grad.unbind(), strict=True):
+                    parameter.grad = gradient
         for place in moving:
             self.movers[place].optimizer.step()
 
