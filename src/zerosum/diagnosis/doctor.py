@@ -30,7 +30,7 @@ MOMENTS = 50
 """Probes in a training, where it is long enough."""
 ROUNDS = 100
 """Rounds between two probes at least: one costs about as much as three …"""
-SAMPLES_APART = 7_500
+SAMPLES_APART = 10_000
 """… and in small ones as up to 200 samples."""
 
 
