@@ -92,6 +92,22 @@ def as_flags() -> Callable[..., list[str]]:
 
 
 @pytest.fixture(scope="session")
+def stop_at() -> Callable[..., Any]:
+    """Makes an observer that stops a training when it has seen so many samples."""
+
+    def make(moment: int, *, every_samples: int = 8) -> Any:
+        from zerosum.training.observers import Report, Stop
+
+        def observer(state: Any) -> Report:
+            return Report(requests=(Stop("enough"),) if state.samples_seen == moment else ())
+
+        observer.every_samples = every_samples  # type: ignore[attr-defined]
+        return observer
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def content() -> Callable[[Path], dict[str, Any]]:
     """All that a run's training left behind, by name, but what a clock or a page says."""
 

@@ -21,23 +21,12 @@ from zerosum.optimizers import Optimizer
 from zerosum.priors import Normal
 from zerosum.recipes.groups import Play
 from zerosum.recipes.options import Opt
-from zerosum.training.observers import Report, Stop
 
 QUICK = {"length_samples": 48, "batch_size": 8, "precision": "float32", "device": "cpu", "progress": False}
 
 
 def files(run: Path) -> dict[str, bytes]:
     return {str(path.relative_to(run)): path.read_bytes() for path in sorted(run.rglob("*")) if path.is_file()}
-
-
-def stop_at(samples_seen: int):
-    class StopThere:
-        every_samples = 8
-
-        def __call__(self, state) -> Report:
-            return Report(requests=(Stop("that will do"),) if state.samples_seen == samples_seen else ())
-
-    return StopThere()
 
 
 def networks(seed: int = 0) -> dict[str, nn.Module]:
@@ -277,7 +266,7 @@ def test_the_callers_random_numbers_do_not_matter(tmp_path, gan):
 
 
 @every_own
-def test_what_users_bring_trains_samples_and_resumes_exactly(make, tmp_path, content):
+def test_what_users_bring_trains_samples_and_resumes_exactly(stop_at, make, tmp_path, content):
     """With the same parts again; weights, log and pictures are those of an uninterrupted run."""
     whole = zerosum.train(**make(), out=tmp_path / "whole")
     samples = whole.sample(5)
@@ -296,7 +285,7 @@ def test_what_users_bring_trains_samples_and_resumes_exactly(make, tmp_path, con
 
 
 @every_own
-def test_what_users_bring_resumes_from_python_only_and_says_so(make, tmp_path, capsys):
+def test_what_users_bring_resumes_from_python_only_and_says_so(stop_at, make, tmp_path, capsys):
     run = zerosum.train(**make(), out=tmp_path / "run", observers=[stop_at(24)])
     before = files(run.path)
     with pytest.raises(zerosum.UserError, match="parts made in Python; resume it from Python with the same parts"):

@@ -11,23 +11,12 @@ from zerosum.diagnosis import doctor as at_the_bedside
 from zerosum.diagnosis.course import course_of
 from zerosum.diagnosis.doctor import Doctor, announced, in_words, looked_enough
 from zerosum.diagnosis.findings import CATALOGUE, Finding
-from zerosum.training.observers import Report, Stop
 
 POINTS = {"data": "ring", "width": 8, "latent_size": 4, "batch_size": 8, "report_every_samples": 80}
 QUIET = {"precision": "float32", "device": "cpu", "progress": False, "evaluate": "off"}
 EVERY = {"snapshot_every_samples": 640, "checkpoint_every_samples": 640}
 LOOKS = {"doctor_every_samples": 640}
 SETTLED = {"doctor": "watch", "every_samples": 640, "doctor_every_samples": 640}
-
-
-class StopAt:
-    every_samples = 8
-
-    def __init__(self, samples_seen: int) -> None:
-        self.samples_seen = samples_seen
-
-    def __call__(self, state) -> Report:
-        return Report(requests=(Stop("enough"),) if state.samples_seen == self.samples_seen else ())
 
 
 def weights(content: dict) -> dict:
@@ -58,9 +47,9 @@ def test_it_watches_unless_told_otherwise(watched):
     assert [line["samples_seen"] for line in watched.log if "signal/auc" in line] == [640, 1280, 1920, 2560]
 
 
-def test_a_training_that_was_stopped_and_resumed_has_the_same_log(watched, content, tmp_path):
+def test_a_training_that_was_stopped_and_resumed_has_the_same_log(watched, content, stop_at, tmp_path):
     how = POINTS | QUIET | EVERY | LOOKS | {"length_samples": 2560}
-    cut = zerosum.train("gan", **how, out=tmp_path / "cut", observers=[StopAt(1000)])
+    cut = zerosum.train("gan", **how, out=tmp_path / "cut", observers=[stop_at(1000)])
     assert [line["samples_seen"] for line in cut.log if "signal/auc" in line] == [640]
     ours, theirs = content(zerosum.resume(cut, progress=False).path), content(watched.path)
     assert [line for line in ours["log"] if "note" not in line] == theirs["log"]

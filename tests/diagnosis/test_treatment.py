@@ -29,7 +29,7 @@ from zerosum.diagnosis.treatment import (
 from zerosum.recipes.gan import gan
 from zerosum.recipes.groups import Play
 from zerosum.spaces import Space
-from zerosum.training.observers import GoBack, Report, SetControl, State, Stop
+from zerosum.training.observers import GoBack, SetControl, State, Stop
 from zerosum.training.plan import Plan
 
 EVERY = 10
@@ -262,21 +262,11 @@ def test_the_seed_reproduces_the_whole_treatment(treated, content, tmp_path):
     assert again.plan["revisions"] == treated.plan["revisions"]
 
 
-class StopAt:
-    every_samples = 64
-
-    def __init__(self, samples_seen: int) -> None:
-        self.samples_seen = samples_seen
-
-    def __call__(self, seen: State) -> Report:
-        return Report(requests=(Stop("enough"),) if seen.samples_seen == self.samples_seen else ())
-
-
 @pytest.mark.parametrize("moment", [64, 128, 192, 384])
-def test_a_treatment_that_was_interrupted_is_that_of_one_that_was_not(moment, treated, content, tmp_path):
+def test_a_treatment_that_was_interrupted_is_that_of_one_that_was_not(moment, treated, content, stop_at, tmp_path):
     """Also where it stops at the very look at which the doctor has it begin again."""
     how = FRESH | EVERY_64 | TREATED | {"lr": 0.0, "length_samples": 1280}
-    cut = zerosum.train("gan", **how, out=tmp_path / "cut", observers=[StopAt(moment)])
+    cut = zerosum.train("gan", **how, out=tmp_path / "cut", observers=[stop_at(moment, every_samples=64)])
     done = cut if cut.log[-1]["samples_seen"] >= 1280 else zerosum.resume(cut, progress=False)
     ours, theirs = content(done.path), content(treated.path)
     end = [name for name in theirs if name.endswith("safetensors") and "attempts" not in name]

@@ -397,23 +397,11 @@ def test_the_figures_are_those_of_evaluate(train):
     assert asked["reference"] == dict(records[0].reference)
 
 
-class StopThere:
-    """Stops at a moment."""
-
-    every_samples = 8
-
-    def __init__(self, samples_seen: int) -> None:
-        self.samples_seen = samples_seen
-
-    def __call__(self, state: State) -> Report:
-        return Report(requests=(Stop("enough"),) if state.samples_seen == self.samples_seen else ())
-
-
 @pytest.mark.parametrize("cut", [16, 32])
-def test_a_resumed_training_measures_what_an_uninterrupted_one_measures(train, content, cut):
+def test_a_resumed_training_measures_what_an_uninterrupted_one_measures(train, content, stop_at, cut):
     how = {"evaluate": "coverage,hq", "length_samples": 64} | HOW
     whole = train("gan", "whole", **how)
-    run = train("gan", "cut", **how, observers=[StopThere(cut)])
+    run = train("gan", "cut", **how, observers=[stop_at(cut)])
     resumed = zerosum.resume(run, progress=False)
     ours, theirs = content(resumed.path), content(whole.path)
     assert [line for line in ours["log"] if "note" not in line] == theirs["log"]

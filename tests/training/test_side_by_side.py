@@ -15,7 +15,6 @@ from zerosum.runs.setup import settle
 from zerosum.training.engine import Engine
 from zerosum.training.journal import read_lines
 from zerosum.training.moves import Mover
-from zerosum.training.observers import Report, State, Stop
 from zerosum.training.optimizer_state import export, restore
 from zerosum.training.progress import Progress
 from zerosum.training.side_by_side import SideBySide, in_rows
@@ -253,22 +252,10 @@ def test_averages_may_have_half_lives_of_their_own(engine_of):
         assert_alike(engines[seed], alone)
 
 
-class StopAt:
-    """Stops a training early."""
-
-    every_samples = 8
-
-    def __init__(self, samples_seen: int) -> None:
-        self.samples_seen = samples_seen
-
-    def __call__(self, seen: State) -> Report:
-        return Report(requests=(Stop("enough"),) if seen.samples_seen == self.samples_seen else ())
-
-
-def test_who_sleeps_does_not_change_what_is_due(engine_of):
+def test_who_sleeps_does_not_change_what_is_due(engine_of, stop_at):
     """Where phases are played in some rounds only, and a loss decides by what round it is."""
     engines = [engine_of("r3gan", seed, "together", penalty_every=2) for seed in SEEDS]
-    engines[0].observers.append(StopAt(8))
+    engines[0].observers.append(stop_at(8))
     SideBySide(engines, code=False, tell=pytest.fail).play()
     assert [engine.position.samples_seen for engine in engines] == [8, 24, 24]
     alone = engine_of("r3gan", 2, "alone", penalty_every=2)
