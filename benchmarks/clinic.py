@@ -195,11 +195,11 @@ def wards(kind: str, sick: Sickness, seeds: tuple[int, int]) -> list[tuple[str, 
     return [(kind, *ward, sick, count) for ward, count in zip(sick.wards, seeds, strict=True)]
 
 
-SEEDS = (4, 3)
+SEEDS = (5, 4)
 """Of a kind's first ward and of its second; the last of a case measures what the others have calibrated."""
 TREATED_SEEDS = (3, 2)
 """Of those that are treated."""
-HEALTHY_SEEDS = 3
+HEALTHY_SEEDS = 4
 """Of what nothing is done to; of these, too, the last measures."""
 
 STAND_IN = "r3gan"

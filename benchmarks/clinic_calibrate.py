@@ -44,13 +44,14 @@ them:
 - `grown`: what is said of samples waits until a level of a growing network has settled, that is as many samples again
   as it took to come in (Karras 2018, appendix A).
 - `starved` begins at a fifth of the time, where TensorFlow's profiler calls a step highly input-bound.
-- `unsteady`: that steps leap, while samples are far from the data.
-- `lost`: that real samples have none anywhere near; its threshold is that of chance.
+- `unsteady`: that the generator's steps leap, while samples are far from the data; `unsteady critic`: that the
+  critic's do.
+- `lost`: that real samples have none anywhere near, and not fewer of them than at the worst of the latest moments; its
+  threshold is that of chance.
 - Progress is counted from the first look where there were fewer than five.
 - Thresholds lie half-way to what three quarters of the sick trainings go beyond, and no longer to their median.
-
-Treated trainings on points, and those with a saturating loss or a batch of four, were played by the doctor that is
-measured here; the other treated ones by the one before, with thresholds of its own."""
+- What is called saturating has the critic's own learning rate: with five times that, the critic was not perfect.
+- `transgan` learns more slowly: it had swung, and been found out, as it was by default."""
 NEARER = 0.5
 """Half-way, whatever comes of it …"""
 MILD = 0.25

@@ -239,7 +239,7 @@ KINDS: Mapping[str, Sickness] = {
     ),
     "saturating": Sickness(
         right=("vanishing", "strong"),
-        options={"loss": "minimax", "critic_steps": "5", "critic_lr": 1e-3},
+        options={"loss": "minimax", "critic_steps": "5"},
         wards=(("gan", "digits"), ("gan", "glyphs")),
     ),
     "no penalty": Sickness(

@@ -210,6 +210,15 @@ def test_overfitting_is_augmented_as_far_as_nothing_leaks_then_stopped_at_the_be
     assert "80 samples" in act.requests[0].reason
 
 
+@pytest.mark.parametrize("last", [0.0, 1.0, float("nan")])
+def test_what_is_over_at_the_last_look_is_not_treated(last):
+    """What is settled trails behind; a remedy for what is over would stay as if it had helped."""
+    seen = course(signal__coverage=[0.2] * 5, signal__drift=[3.0] * 4 + [last])
+    found = [Finding(kind="oscillating", detector="oscillating", began=50)]
+    act = Treatment(every_samples=EVERY, spare_samples=None)(state(100), seen, found, [])
+    assert kinds(act) == ([] if last == 0 else ["set"])
+
+
 def test_the_earliest_finding_is_the_cause():
     late, early = Finding(kind="collapse", began=90, confidence=1.0), Finding(kind="strong", began=20, confidence=0.6)
     assert cause([late, early, Finding(kind="few")]) == early

@@ -130,10 +130,19 @@ def partial(course: Course) -> Column:
 
 
 def lost(course: Course) -> Column:
-    """Where most samples are near real ones, the real ones that have none anywhere near, unless they grow fewer."""
+    """Where most samples are near real ones, the real ones that have none anywhere near, unless they grow fewer.
+
+    What a leap of the critic has cost is found again within a few moments; so it is held against the worst of these.
+    """
     missing, near = course.signal("missing"), course.signal("precision") >= MOST
-    found = np.clip(1 - (missing + LITTLE) / (before(missing) + LITTLE), 0, 1)
+    found = np.clip(1 - (missing + LITTLE) / (worst_lately(missing) + LITTLE), 0, 1)
     return np.asarray(missing * near * (1 - found), dtype=np.float64)
+
+
+def worst_lately(values: Column) -> Column:
+    """The largest of the latest `WINDOW` values at each moment, itself included; NaN where none is known."""
+    windows = [values[max(0, end - WINDOW) : end] for end in range(1, len(values) + 1)]
+    return np.array([np.fmax.reduce(window) for window in windows], dtype=np.float64)
 
 
 def rarest(course: Course) -> Column:
@@ -202,15 +211,16 @@ def relapse(course: Course) -> Column:
     return np.asarray(far(course) - nearest, dtype=np.float64)
 
 
-def unsteady(course: Course) -> Column:
-    """How much the generator's steps leap, in orders of magnitude, from look to look, while samples are far away.
+def unsteady(course: Course, player: str = "G") -> Column:
+    """How much a player's steps leap, in orders of magnitude, from look to look, while samples are far away.
 
     An optimizer that normalises gradients makes steps as long as its rate has it, while what it follows changes slowly.
-    Steps that leap say that the critic's slope does: the generator is sent now here, now there. At the data there is
-    nothing left to follow, and steps leap by chance.
+    Steps that leap say that it does not: the generator is sent now here, now there by the critic's slope, or the critic
+    leaps over what it is to learn. At the data there is nothing left to follow, and steps leap by chance.
     """
-    step = np.log10(np.maximum(course[f"{UPDATE}G"], 1e-30)) - np.log10(np.maximum(course["learning_rate/G"], 1e-30))
-    leaping = np.array([off_line(step[max(0, end - STRETCH) : end]) for end in range(1, len(step) + 1)])
+    step, rate = course[f"{UPDATE}{player}"], course[f"learning_rate/{player}"]
+    orders = np.log10(np.maximum(step, 1e-30)) - np.log10(np.maximum(rate, 1e-30))
+    leaping = np.array([off_line(orders[max(0, end - STRETCH) : end]) for end in range(1, len(orders) + 1)])
     return np.asarray(leaping * far(course), dtype=np.float64)
 
 
@@ -301,6 +311,13 @@ DETECTORS: Mapping[str, Detector] = {
         label="log10 by which G’s steps leave their course × √distance",
         grown=True,
     ),
+    "unsteady critic": Detector(
+        "oscillating",
+        lambda course: unsteady(course, "D"),
+        ("update/D", "learning_rate/D", "signal/distance"),
+        label="log10 by which D’s steps leave their course × √distance",
+        grown=True,
+    ),
     "stagnation": Detector(
         "stagnation", stagnation, ("update/G", "update/D"), grace=0, label="log10 of learning rate over step"
     ),
@@ -387,6 +404,14 @@ def finding_of(name: str, detector: Detector, course: Course, values: Column, fi
         detector=name,
         worst=int(course.samples_seen[worst]),
     )
+
+
+def shows(finding: Finding, course: Course) -> bool:
+    """Whether the last look by itself shows what was found, or does not know: what is settled trails behind."""
+    detector = DETECTORS.get(finding.detector)
+    if detector is None or not len(course):
+        return True
+    return not detector.statistic(course.of(finding.sampler))[-1] <= thresholds()[finding.detector].at
 
 
 def present(findings: Sequence[Finding]) -> list[Finding]:

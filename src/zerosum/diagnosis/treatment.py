@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zerosum.diagnosis.course import Course
+from zerosum.diagnosis.detectors import shows
 from zerosum.diagnosis.findings import CATALOGUE, Finding
 from zerosum.diagnosis.remedies import REMEDIES, Remedy
 from zerosum.games import Controls
@@ -82,7 +83,7 @@ class Treatment:
             if state.samples_seen - before[-1]["samples_seen"] < TRIAL * self.every_samples:
                 return Act()
             judged = judge(before[-1][ENTRY], {finding.kind for finding in found})
-        finding = cause(found)
+        finding = cause([finding for finding in found if shows(finding, course)])
         if finding is None:
             return judged
         controls = {**state.controls, **{r.name: r.value for r in judged.requests if isinstance(r, SetControl)}}

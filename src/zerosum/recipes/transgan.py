@@ -75,7 +75,7 @@ def transgan(
     gamma: Annotated[float, Opt("Weight of R1 and R2; each counts gamma / 2.", 0, 1e6)] = 1.0,
     gp_weight: Annotated[float, Opt("Lambda, weight of the gradient penalty; 10 in the paper.", 0, 1e6)] = 0.0,
     drift_weight: Annotated[float, Opt("Epsilon, of the squared scores of real samples.", 0, 1e6)] = 0.0,
-    play: Play = Play(batch_size=16, length_samples=30_000, lr=5e-4, lr_decay="linear", betas=(0.0, 0.99)),
+    play: Play = Play(batch_size=16, length_samples=30_000, lr=3e-4, lr_decay="linear", betas=(0.0, 0.99)),
     rivalry: Rivalry = Rivalry(),
     tricks: Tricks = Tricks(augment=1.0),
 ) -> Plan:
