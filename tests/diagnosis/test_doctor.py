@@ -1,6 +1,7 @@
 """The doctor watches a training and leaves no trace in it; what it writes is a function of the training."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,9 @@ def test_the_words_name_a_kind_once_and_the_advice():
     text = announced(Finding(kind="strong", began=1_234, evidence={"signal/auc": 1.0, "statistic": 0.5}))
     assert "critic too strong since 1,234 samples (auc 1)" in text
     assert "--critic-lr" in text
+    seen = Finding(kind="oscillating", detector="unsteady", detail="steps leap", evidence={"update/G": 0.5}, began=8)
+    assert "(steps leap: update/G 0.5)" in announced(seen)
+    assert "(steps leap)" in announced(replace(seen, detector=""))
 
 
 def test_the_callers_random_numbers_stay(watched, tmp_path):

@@ -53,6 +53,7 @@ class Detector:
         grace: share of the training in which it keeps silent.
         hold: moments in a row that make a finding; the statistic is the median of as many.
         label: the statistic in a few words or as a formula of signals.
+        detail: what was seen, in words, where one of several detectors of a kind has to say more than the kind does.
         grown: whether it keeps silent while a level of growing networks settles.
     """
 
@@ -62,6 +63,7 @@ class Detector:
     grace: float = GRACE
     hold: int = HOLD
     label: str = ""
+    detail: str = ""
     grown: bool = False
 
     @property
@@ -271,6 +273,7 @@ DETECTORS: Mapping[str, Detector] = {
         lost,
         ("signal/missing", "signal/precision"),
         label="missing × (1 − growth), where precision ≥ ½",
+        detail="some real samples have none anywhere near",
         grown=True,
     ),
     "rarest": Detector(
@@ -297,18 +300,25 @@ DETECTORS: Mapping[str, Detector] = {
         exploding,
         ("D/grad_norm", "G/grad_norm"),
         label="log10 of a gradient's norm over its earlier median",
+        detail="a gradient is far longer than it used to be",
     ),
     "oscillating": Detector(
         "oscillating", oscillating, ("signal/drift", "signal/coverage"), label="drift × (1 − coverage)", grown=True
     ),
     "relapse": Detector(
-        "oscillating", relapse, ("signal/distance",), label="√distance over its smallest so far", grown=True
+        "oscillating",
+        relapse,
+        ("signal/distance",),
+        label="√distance over its smallest so far",
+        detail="samples have been nearer to the data before",
+        grown=True,
     ),
     "unsteady": Detector(
         "oscillating",
         unsteady,
         ("update/G", "learning_rate/G", "signal/distance"),
         label="log10 by which G’s steps leave their course × √distance",
+        detail="the generator’s steps leap from look to look",
         grown=True,
     ),
     "unsteady critic": Detector(
@@ -316,6 +326,7 @@ DETECTORS: Mapping[str, Detector] = {
         lambda course: unsteady(course, "D"),
         ("update/D", "learning_rate/D", "signal/distance"),
         label="log10 by which D’s steps leave their course × √distance",
+        detail="the critic’s steps leap from look to look",
         grown=True,
     ),
     "stagnation": Detector(
@@ -402,6 +413,7 @@ def finding_of(name: str, detector: Detector, course: Course, values: Column, fi
         ended=int(course.samples_seen[end]) if over else None,
         confidence=threshold.confidence(float(values[worst])),
         detector=name,
+        detail=detector.detail,
         worst=int(course.samples_seen[worst]),
     )
 

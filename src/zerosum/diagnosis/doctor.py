@@ -144,8 +144,9 @@ def in_words(found: Sequence[Finding]) -> str:
 def announced(finding: Finding) -> str:
     """A finding as it is told while a training goes on: since when, by what, and what to do."""
     figures = ", ".join(f"{name.removeprefix('signal/')} {value:.3g}" for name, value in shown(finding).items())
+    seen = f"{finding.detail}: {figures}" if finding.detail and finding.detector else finding.detail or figures
     what = "".join(f" Try {advice.what}." for advice in finding.about.advice[:1])
-    return f"Doctor: {finding.name}{since(finding)} ({finding.detail or figures}). {finding.about.what}{what}"
+    return f"Doctor: {finding.name}{since(finding)} ({seen}). {finding.about.what}{what}"
 
 
 def since(finding: Finding) -> str:
