@@ -42,6 +42,15 @@ def test_new_runs_are_numbered_and_never_shared(tmp_path):
     assert all(path.is_dir() for path in made)
 
 
+@pytest.mark.parametrize("inside", ["again", "samples/again"])
+def test_no_run_lies_within_another(make_run, inside):
+    run = make_run()
+    before = sorted(run.rglob("*"))
+    with pytest.raises(UserError, match=r"lies within the run '.*'\. Choose another --out\."):
+        new_run_directory(run / inside, "gan", "digits")
+    assert sorted(run.rglob("*")) == before
+
+
 def test_an_existing_run_is_never_overwritten(make_run):
     run = make_run()
     before = sorted(run.rglob("*"))

@@ -154,6 +154,8 @@ def refuse_taken(path: Path) -> None:
         raise UserError(f"{str(path)!r} is a file; a run is a directory. Choose another --out.")
     if path.is_dir() and any(path.iterdir()):
         raise UserError(f"{str(path)!r} already exists and is not empty. Choose another --out.")
+    if (around := next((one for one in path.absolute().parents if (one / "plan.json").exists()), None)) is not None:
+        raise UserError(f"{str(path)!r} lies within the run {str(around)!r}. Choose another --out.")
 
 
 def _empty(path: Path) -> Path:
