@@ -21,6 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from scipy.stats import binomtest
@@ -31,7 +32,7 @@ from provenance import code
 from sicknesses import KINDS
 from zerosum.diagnosis import detectors
 from zerosum.diagnosis.course import Course, course_of, settled
-from zerosum.diagnosis.detectors import DETECTORS, HOLD, find
+from zerosum.diagnosis.detectors import DETECTORS, HOLD, Threshold, find
 from zerosum.diagnosis.findings import CATALOGUE, Finding
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -251,6 +252,7 @@ def page(everybody: Sequence[Patient], marks: Mapping[str, Mapping[str, Any]]) -
         "healthy with a serious finding |",
         "| --- | --- | --- | --- |",
         *(summary(name, some) for name, some in parts.items()),
+        strangers(everybody, {name: mark for name, mark in marks.items() if "source" in mark}),
     ]
     lines += [
         "",
@@ -271,6 +273,18 @@ def page(everybody: Sequence[Patient], marks: Mapping[str, Mapping[str, Any]]) -
         reach = f"{mark['healthy']:.3g} | {mark['sick']:.3g} ({mark['seen']:.0f})" if "seen" in mark else "– | –"
         lines.append(f"| {name} | {CATALOGUE[DETECTORS[name].kind].name} | {reach} | {mark['at']:.3g} |")
     return "\n".join(lines) + "\n"
+
+
+def strangers(everybody: Sequence[Patient], known: Mapping[str, Mapping[str, Any]]) -> str:
+    """A line of the table: held-out trainings, by thresholds that no training of their kind has set."""
+    ill = [one for one in everybody if one.sick and not one.calibrates]
+    seen = 0
+    for kind in dict.fromkeys(one.kind for one in ill):
+        marks = calibrated([one for one in everybody if one.kind != kind], known)
+        at = {name: Threshold(mark["at"], mark["scale"]) for name, mark in marks.items()}
+        with patch.object(detectors, "thresholds", lambda at=at: at):
+            seen += sum(bool(in_time(one, findings(one))) for one in ill if one.kind == kind)
+    return f"| held out, thresholds set without their kind | {share(seen, len(ill))} | – | – |"
 
 
 def summary(name: str, some: Sequence[Patient]) -> str:

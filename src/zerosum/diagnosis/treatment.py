@@ -34,7 +34,7 @@ SPARE = 0.25
 """Samples that treatment may cost, over the length of the training."""
 LONG_HEALTHY = 0.2
 """Share of the training before a finding that makes going back there worth while."""
-WORTH = 0.5
+WORTH = 0.4
 """Share of the length that must be left for a new beginning."""
 MENDABLE = ("collapse", "partial", "strong", "vanishing", "blind", "diverging", "stagnation", "dead", "oscillating")
 """Findings that a new beginning may mend."""
