@@ -18,6 +18,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ from zerosum.diagnosis.course import Course, course_of, settled
 from zerosum.diagnosis.detectors import DETECTORS, HOLD, Threshold, find
 from zerosum.diagnosis.findings import CATALOGUE, Finding
 
+Marks = Mapping[str, Mapping[str, Any]]
+"""Thresholds as they are written, by detector."""
 ROOT = Path(__file__).resolve().parent.parent
 THRESHOLDS = ROOT / "src" / "zerosum" / "diagnosis" / "thresholds.json"
 PAGE = ROOT / "docs" / "clinic.md"
@@ -91,6 +94,11 @@ class Patient:
     def sick(self) -> bool:
         """Whether anything was done to it."""
         return self.kind != "healthy"
+
+    @property
+    def ward(self) -> tuple[str, str, str]:
+        """The case."""
+        return self.kind, self.recipe, self.data
 
     @property
     def right(self) -> tuple[str, ...]:
@@ -185,7 +193,7 @@ def final(one: Patient) -> float:
     return float(settled(one.course.signal("distance"), 5)[-1])
 
 
-def calibrated(everybody: Sequence[Patient], known: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+def calibrated(everybody: Sequence[Patient], known: Marks) -> dict[str, Mapping[str, Any]]:
     """All thresholds; those that are `known` beforehand as they are."""
     healthy = [one for one in everybody if one.calibrates and not one.sick]
     sick = [one for one in everybody if one.calibrates and one.sick]
@@ -229,7 +237,7 @@ def share(hits: int, of: int) -> str:
     return f"{hits}/{of} = {hits / of:.0%} ({low:.0%}–{high:.0%})"
 
 
-def page(everybody: Sequence[Patient], marks: Mapping[str, Mapping[str, Any]]) -> str:
+def page(everybody: Sequence[Patient], marks: Marks) -> str:
     """What came out, as Markdown."""
     sick = [one for one in everybody if one.sick]
     healthy = [one for one in everybody if not one.sick]
@@ -239,6 +247,7 @@ def page(everybody: Sequence[Patient], marks: Mapping[str, Mapping[str, Any]]) -
         "held out, every second look only": [thinned(one, 2) for one in everybody if not one.calibrates],
         "held out, every fourth look only": [thinned(one, 4) for one in everybody if not one.calibrates],
     }
+    known = {name: mark for name, mark in marks.items() if "source" in mark}
     lines = [
         "# The clinic",
         "",
@@ -252,7 +261,8 @@ def page(everybody: Sequence[Patient], marks: Mapping[str, Mapping[str, Any]]) -
         "healthy with a serious finding |",
         "| --- | --- | --- | --- |",
         *(summary(name, some) for name, some in parts.items()),
-        strangers(everybody, {name: mark for name, mark in marks.items() if "source" in mark}),
+        strangers(everybody, known),
+        in_turn(everybody, known),
     ]
     lines += [
         "",
@@ -275,16 +285,38 @@ def page(everybody: Sequence[Patient], marks: Mapping[str, Mapping[str, Any]]) -
     return "\n".join(lines) + "\n"
 
 
-def strangers(everybody: Sequence[Patient], known: Mapping[str, Mapping[str, Any]]) -> str:
+def strangers(everybody: Sequence[Patient], known: Marks) -> str:
     """A line of the table: held-out trainings, by thresholds that no training of their kind has set."""
     ill = [one for one in everybody if one.sick and not one.calibrates]
     seen = 0
     for kind in dict.fromkeys(one.kind for one in ill):
-        marks = calibrated([one for one in everybody if one.kind != kind], known)
-        at = {name: Threshold(mark["at"], mark["scale"]) for name, mark in marks.items()}
-        with patch.object(detectors, "thresholds", lambda at=at: at):
+        with marked(calibrated([one for one in everybody if one.kind != kind], known)):
             seen += sum(bool(in_time(one, findings(one))) for one in ill if one.kind == kind)
     return f"| held out, thresholds set without their kind | {share(seen, len(ill))} | – | – |"
+
+
+def in_turn(everybody: Sequence[Patient], known: Marks) -> str:
+    """A line of the table: all trainings, by thresholds that others than the n-th last of each case have set."""
+    last = Counter[tuple[str, str, str]]()
+    for one in everybody:
+        last[one.ward] = max(last[one.ward], one.seed)
+    seen, alarmed = 0, 0
+    for turn in {last[one.ward] - one.seed for one in everybody}:
+        rest = [replace(one, calibrates=True) for one in everybody if last[one.ward] - one.seed != turn]
+        with marked(calibrated(rest, known)):
+            for one in everybody:
+                if last[one.ward] - one.seed == turn:
+                    seen += one.sick and bool(in_time(one, findings(one)))
+                    alarmed += not one.sick and alarming(one)
+    ill = sum(one.sick for one in everybody)
+    well = len(everybody) - ill
+    return f"| all, each by thresholds that others have set | {share(seen, ill)} | – | {share(alarmed, well)} |"
+
+
+def marked(marks: Marks) -> AbstractContextManager[Any]:
+    """While other thresholds hold."""
+    at = {name: Threshold(mark["at"], mark["scale"]) for name, mark in marks.items()}
+    return patch.object(detectors, "thresholds", lambda: at)
 
 
 def summary(name: str, some: Sequence[Patient]) -> str:

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 
 from clinic_calibrate import Patient, findings, patients
 from sicknesses import KINDS
-from zerosum.diagnosis.detectors import diverging
+from zerosum.diagnosis.detectors import diverging, vanishing
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "pictures" / "clinic"
 CHAPTER = FOLDER.parent.parent / "reading.md"
@@ -34,6 +34,8 @@ INSTEAD = {
     "outliers": {"drift": ("leap of D's loss, in σ", ("leap of D",))},
     "slow data": {"drift": ("waiting", ("waiting",))},
     "momentum": {"drift": ("log10 of the larger score", ("log10 score",))},
+    "saturating": {"drift": ("log10 of G's gradient", ("log10 gradient",))},
+    "tight clip": {"drift": ("log10 of G's gradient", ("log10 gradient",))},
 }
 """By picture: a panel that shows what matters there, in the place of one that does not."""
 SHOWS = {
@@ -59,11 +61,10 @@ def panels(name: str) -> dict[str, tuple[str, ...]]:
     return dict(changed.get(title, (title, names)) for title, names in PANELS.items())
 
 
-def with_scores(one: Patient) -> Patient:
-    """With orders of magnitude of scores, as the doctor's detector of divergence has them."""
-    return replace(
-        one, course=replace(one.course, columns={**one.course.columns, "log10 score": diverging(one.course)})
-    )
+def with_orders(one: Patient) -> Patient:
+    """With orders of magnitude of scores and of the generator's gradient, as the doctor's detectors have them."""
+    orders = {"log10 score": diverging(one.course), "log10 gradient": -vanishing(one.course)}
+    return replace(one, course=replace(one.course, columns={**one.course.columns, **orders}))
 
 
 def picture(name: str, sick: Patient, well: Patient | None, only: str | None = None) -> Path:
@@ -72,7 +73,7 @@ def picture(name: str, sick: Patient, well: Patient | None, only: str | None = N
     for axes, (title, names) in zip(row, panels(name).items(), strict=True):
         for one, colour in ((well, WELL), (sick, SICK)):
             if one is not None:
-                drawn(axes, with_scores(one), names, colour)
+                drawn(axes, with_orders(one), names, colour)
         axes.set_title(title, fontsize=8)
         axes.tick_params(labelsize=7)
         axes.set_xlim(0, 1)
