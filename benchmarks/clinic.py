@@ -195,17 +195,19 @@ def wards(kind: str, sick: Sickness, seeds: tuple[int, int]) -> list[tuple[str, 
     return [(kind, *ward, sick, count) for ward, count in zip(sick.wards, seeds, strict=True)]
 
 
-SEEDS = (5, 4)
-"""Of a kind's first ward and of its second; the last of a case measures what the others have calibrated."""
+SEEDS = (7, 6)
+"""Of a kind's first ward and of its second."""
 TREATED_SEEDS = (3, 2)
 """Of those that are treated."""
-HEALTHY_SEEDS = 5
-"""Of what nothing is done to; of these the last two measure."""
+HEALTHY_SEEDS = 7
+"""Of what nothing is done to."""
+MEASURING = 2
+"""Of a case's seeds, the last ones, which measure what the others have calibrated."""
 
 
-def held_out(kind: str, seed: int, seeds: int) -> bool:
+def held_out(seed: int, seeds: int) -> bool:
     """Whether a training measures what others have calibrated."""
-    return seed >= seeds - (2 if kind == "healthy" else 1)
+    return seed >= seeds - MEASURING
 
 
 STAND_IN = "r3gan"

@@ -2,11 +2,12 @@
 
 A training that was left alone counts as healthy where its samples cover a tenth of held-out data in the end, by the
 metric that the doctor does not see (where that was not measured: where they end near the data, `NEAR`); some, short
-as they are here, do not. The last seed of every case (the last two of healthy ones) is held out and measures the
-doctor; the others set the thresholds, and were played before. A statistic's threshold lies half-way between the largest
-value that it keeps up in a healthy training and what three quarters of the trainings go beyond that it is to find, of
-those that go beyond healthy ones. Where there are none, the worst that a share can be, 1, stands for it, or 0.1 where
-healthy trainings never leave 0. Thresholds that say where they come from (`source`) are known beforehand, and stay.
+as they are here, do not. The last two seeds of every case are held out and measure the doctor; the others set the
+thresholds, and were played before. A statistic's threshold lies half-way from the largest value that it keeps up in a
+healthy training to what three quarters of the trainings go beyond that it is to find, of those that go beyond healthy
+ones; where there are none, the worst that a share can be, 1, stands for it, or 0.1 where healthy trainings never leave
+0. Where healthy trainings differ so much that the next one may well go beyond that, it lies farther off. Thresholds
+that say where they come from (`source`) are known beforehand, and stay; one that is `like` another is the other's.
 
     python benchmarks/clinic_calibrate.py            # writes thresholds.json and docs/clinic.md
     python benchmarks/clinic_calibrate.py --report   # only measures the thresholds as they are
@@ -24,6 +25,7 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from clinic import CASES, held_out, path_of
@@ -40,30 +42,33 @@ Marks = Mapping[str, Mapping[str, Any]]
 ROOT = Path(__file__).resolve().parent.parent
 THRESHOLDS = ROOT / "src" / "zerosum" / "diagnosis" / "thresholds.json"
 PAGE = ROOT / "docs" / "clinic.md"
-SEEN = """Held out is the last seed of every sick case, and the last two of every healthy one. Statistics, thresholds
-and right findings had been settled when these were played; what earlier held-out trainings, which set thresholds now,
-had missed or been alarmed about has changed them:
+SEEN = """Held out are the last two seeds of every case. Statistics, thresholds and right findings had been settled when
+these were played; what earlier held-out trainings, which set thresholds now, had missed or been alarmed about has
+changed them:
 
 - `grown`: what is said of samples waits until a level of a growing network has settled, that is as many samples again
-  as it took to come in (Karras 2018, appendix A).
-- `starved` begins at a fifth of the time, where TensorFlow's profiler calls a step highly input-bound.
-- `unsteady`: that the generator's steps leap, while samples are far from the data; `unsteady critic`: that the
-  critic's do.
-- `lost`: that real samples have none anywhere near, and not fewer of them than at the worst of the latest moments; its
-  threshold is that of chance.
+  as it took to come in (Karras 2018, appendix A). A relapse is one from what was reached at the same level.
+- `exploding` compares with the earlier half of a course: the gradients of one that lasts become usual.
+- `unsteady` takes the place of *gradients point nowhere*: every converged critic has been that.
+- `unsteady critic`: a critic thirty times too fast on glyphs (`dcgan`) was left out before.
+- `partial` and `lost` ask whether ever more of the data has samples near it, `rarest` whether samples come nearer; what
+  a leap of the critic has cost, and is being found again, is not `lost`.
 - Progress is counted from the first look where there were fewer than five.
-- Thresholds lie half-way to what three quarters of the sick trainings go beyond, and no longer to their median.
+- Thresholds lie half-way to what three quarters of the sick trainings go beyond, and no longer to their median; but
+  farther from the healthy ones where these differ much: of 47 healthy trainings five had alarmed the doctor.
 - What is called saturating has the critic's own learning rate: with five times that, the critic was not perfect.
-- `transgan` learns more slowly: it had swung, and been found out, as it was by default.
-
-A second healthy seed was held out when the doctor had been alarmed about two of the first thirty, with nothing changed
-in between, to know better how often that happens (but not of cases that had always come to nothing by themselves): too
-often. Those it is alarmed about are large networks that are played for a short time (`transgan`, `stylegan`,
-`stylegan3`, `lapgan`), of which few seeds had set thresholds; nothing was changed after looking at them."""
+- `transgan` learns more slowly: it had swung, and been found out, as it was by default."""
 NEARER = 0.5
 """Half-way, whatever comes of it …"""
 MILD = 0.25
 """… to what three quarters of those that are seen go beyond: some are sick by orders of magnitude."""
+UPPER = 0.1
+"""Share of the healthy trainings whose excess over the others tells by how much one to come may exceed them all …"""
+EXCESSES = 3.0
+"""… and times their mean excess that a threshold lies beyond the largest: excesses over a high value fall off about
+exponentially (Balkema 1974), so that one in e³ = 20 of those that are larger than all before goes beyond it …"""
+FARTHEST = 0.75
+"""… but no farther than this share of the way to what half of those that are seen go beyond."""
 NEAR = 0.1
 """Distance at the end, over that of two real samples, of a healthy training."""
 LATEST = 0.25
@@ -113,7 +118,7 @@ class Patient:
 def patients() -> list[Patient]:
     """All whose course was kept."""
     return [
-        patient(case.options, seed, not held_out(case.options["kind"], seed, case.seeds), json.loads(path.read_text()))
+        patient(case.options, seed, not held_out(seed, case.seeds), json.loads(path.read_text()))
         for case in CASES
         if case.options["mode"] == "watch"
         for seed in range(case.seeds)
@@ -150,13 +155,26 @@ def kept_up(name: str, course: Course) -> float:
 
 def threshold(name: str, healthy: Sequence[Patient], sick: Sequence[Patient]) -> dict[str, float]:
     """Between what healthy trainings reach and what it is to find."""
-    well = np.array([kept_up(name, one.course) for one in healthy])
-    ill = np.array([kept_up(name, one.course) for one in sick if DETECTORS[name].kind in one.right])
-    top = float(np.nanmax(well)) if np.isfinite(well).any() else 0.0
+    well = finite([kept_up(name, one.course) for one in healthy])
+    ill = finite([kept_up(name, one.course) for one in sick if DETECTORS[name].kind in one.right])
+    top = float(well.max()) if len(well) else 0.0
     beyond = ill[ill > top]
-    typical = float(np.quantile(beyond, MILD)) if len(beyond) else (1.0 if top else 0.1)
-    at = top + NEARER * (typical - top)
-    return {"at": at, "scale": (typical - top) / 4, "healthy": top, "sick": typical, "seen": len(beyond)}
+    mild, median = np.quantile(beyond, [MILD, 0.5]) if len(beyond) else [1.0 if top else 0.1] * 2
+    at = max(top + NEARER * (mild - top), top + EXCESSES * excess(well))
+    at = min(at, top + FARTHEST * (median - top))
+    return {"at": at, "scale": (mild - top) / 4, "healthy": top, "sick": mild, "seen": len(beyond)}
+
+
+def finite(values: Sequence[float]) -> NDArray[np.float64]:
+    """Those that are known."""
+    known = np.array(values, dtype=np.float64)
+    return known[np.isfinite(known)]
+
+
+def excess(well: NDArray[np.float64]) -> float:
+    """By how much the largest of them exceed the others on average; 0 where all are alike."""
+    over = well - np.quantile(well, 1 - UPPER) if len(well) else well
+    return float(over[over > 0].mean()) if (over > 0).any() else 0.0
 
 
 def survivors(everybody: Sequence[Patient]) -> list[Patient]:
@@ -201,9 +219,13 @@ def calibrated(everybody: Sequence[Patient], known: Marks) -> dict[str, Mapping[
     """All thresholds; those that are `known` beforehand as they are."""
     healthy = [one for one in everybody if one.calibrates and not one.sick]
     sick = [one for one in everybody if one.calibrates and one.sick]
-    return {
+    marks = {
         name: known.get(name) or {key: float(f"{v:.4g}") for key, v in threshold(name, healthy, sick).items()}
         for name in DETECTORS
+    }
+    return {
+        name: mark | {key: marks[mark["like"]][key] for key in ("at", "scale") if "like" in mark}
+        for name, mark in marks.items()
     }
 
 

@@ -270,7 +270,7 @@ def test_stretches_are_apart_and_cover_what_lasts(beyond):
 
 def test_progress_of_a_training_that_was_looked_at_rarely_is_counted_from_its_first_look():
     """A critic that is sure of samples which come nearer is not too strong, however few the looks were."""
-    nearer = [{"signal/auc": 1.0, "signal/distance": 0.8 * 0.5**n} for n in range(4)]
+    nearer = [{"signal/auc": 1.0, "signal/distance": 0.98 * 0.5**n} for n in range(4)]
     assert kinds(find(course(*nearer))) == []
-    stays = [{"signal/auc": 1.0, "signal/distance": 0.8, "signal/precision": 0.0, "signal/coverage": 0.0}] * 4
+    stays = [{"signal/auc": 1.0, "signal/distance": 0.98, "signal/precision": 0.0, "signal/coverage": 0.0}] * 4
     assert "strong" in kinds(find(course(*stays)))

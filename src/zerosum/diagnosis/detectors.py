@@ -2,7 +2,7 @@
 
 Detectors see the log and nothing else: no recipe, no option, no name. What a statistic is worth is not guessed: the
 thresholds and their scales in `thresholds.json` come from the clinic (`benchmarks/clinic`), from trainings that were
-healthy and trainings that were made sick; the last seed of every case measured them, the others set them. Those of
+healthy and trainings that were made sick; the last two seeds of every case measure them, the others set them. Those of
 outliers are known beforehand, as robust z-scores have a scale of their own, and so is that of waiting for data, which
 others have named: `thresholds.json` says so under `source`.
 """
@@ -148,8 +148,8 @@ def worst_lately(values: Column) -> Column:
 
 
 def rarest(course: Course) -> Column:
-    """A class is hardly made, though samples are near real ones."""
-    return (1 - course.signal("rarest")) * course.signal("precision")
+    """A class is hardly made, though samples are near real ones and come no nearer."""
+    return (1 - course.signal("rarest")) * course.signal("precision") * (1 - nearer(course))
 
 
 def far(course: Course) -> Column:
@@ -208,9 +208,12 @@ def oscillating(course: Course) -> Column:
 
 
 def relapse(course: Course) -> Column:
-    """How much nearer to the data samples have been before."""
-    nearest = np.fmin.accumulate(settled(far(course)))
-    return np.asarray(far(course) - nearest, dtype=np.float64)
+    """How much nearer to the data samples have been before; of growing networks, since the latest level has settled."""
+    distance, growing = far(course), settling(course)
+    nearest = settled(distance)
+    for first, end in stretches(~growing, 1, bridged=0):
+        nearest[first:end] = np.fmin.accumulate(nearest[first:end])
+    return np.asarray(distance - nearest, dtype=np.float64)
 
 
 def unsteady(course: Course, player: str = "G") -> Column:
@@ -280,7 +283,7 @@ DETECTORS: Mapping[str, Detector] = {
         "partial",
         rarest,
         ("signal/rarest", "signal/rarest_class", "signal/precision"),
-        label="(1 − rarest) × precision",
+        label="(1 − rarest) × precision × (1 − progress)",
         grown=True,
     ),
     "strong": Detector(
@@ -309,7 +312,7 @@ DETECTORS: Mapping[str, Detector] = {
         "oscillating",
         relapse,
         ("signal/distance",),
-        label="√distance over its smallest so far",
+        label="√distance over its smallest so far, at the same level of growth",
         detail="samples have been nearer to the data before",
         grown=True,
     ),
@@ -384,15 +387,15 @@ def seen_by(name: str, detector: Detector, course: Course) -> list[Finding]:
     return [finding_of(name, detector, course, values, *stretch) for stretch in stretches(beyond, detector.hold)]
 
 
-def stretches(beyond: NDArray[np.bool_], least: int) -> list[tuple[int, int]]:
-    """First place and end of each run of at least `least` true values; a gap of one does not end it.
+def stretches(beyond: NDArray[np.bool_], least: int, bridged: int = 1) -> list[tuple[int, int]]:
+    """First place and end of each run of at least `least` true values; a gap of `bridged` does not end it.
 
     >>> stretches(np.array([0, 1, 1, 0, 1, 0, 0, 1], dtype=bool), 2)
     [(1, 5)]
     """
     found: list[tuple[int, int]] = []
     for place in np.flatnonzero(beyond).tolist():
-        if found and place - found[-1][1] <= 1:
+        if found and place - found[-1][1] <= bridged:
             found[-1] = (found[-1][0], place + 1)
         else:
             found.append((place, place + 1))
