@@ -36,7 +36,7 @@ def engine(recipe: str, *, device: str = "cpu", precision: str = "float32", **op
             plan,
             setup.data,
             run=Path(folder),
-            fabric=make_fabric(setup.device, 1, setup.precision),
+            fabric=make_fabric(setup.device, 1, setup.precision_for(plan)),
             seed=0,
             identity={},
             listener=Progress(plan.length_samples),

@@ -94,18 +94,18 @@ def measure(
         if compiled:
             with threads(setup.threads_for(plan)):
                 assert engine.compile("on"), f"{recipe} on {data} was not compiled"
-        product, work = matrix_product(engine.fabric.device, setup.precision)
+        product, work = matrix_product(engine.fabric.device, setup.precision_for(plan))
         took = turns(ours, theirs, product, period, *how_long(trial), own_threads=setup.threads_for(plan))
         found = figures(took, flop, work, plan.batch_size)
         if engine.fabric.device.type == "cpu":
             share = kernels(ours, period * (1 if trial else KERNEL_ROUNDS), setup.threads_for(plan))
             found |= {"kernels": share, "kernel_ceiling": found["ratio"] / share}
-    return Measured(found | {"bfloat16": float(setup.precision == "bfloat16")})
+    return Measured(found | {"bfloat16": float(setup.precision_for(plan) == "bfloat16")})
 
 
 def measure_seeds(seed: int, trial: bool, *, recipe: str, data: str, given: Mapping[str, Any], seeds: int) -> Measured:
     """Many seeds side by side, and a tutorial's loop that is played as often, take turns."""
-    setup = settle(recipe, material(data), given, seed=seed, progress=False)
+    setup = replace(settle(recipe, material(data), given, seed=seed, progress=False), trainings=seeds)
     plans = [replace(setup, seed=place).plan() for place in range(seeds)]
     theirs = tutorial(setup, plans[0])
     with tempfile.TemporaryDirectory() as folder:
@@ -123,9 +123,9 @@ def measure_seeds(seed: int, trial: bool, *, recipe: str, data: str, given: Mapp
             for _ in range(seeds):
                 theirs()
 
-        product, work = matrix_product(engines[0].fabric.device, setup.precision)
+        product, work = matrix_product(engines[0].fabric.device, setup.precision_for(plans[0]))
         flop = seeds * counted(theirs, 1)  # what is vectorised is counted otherwise; it has the same products
-        own_threads = setup.threads_for(plans[0], seeds)
+        own_threads = setup.threads_for(plans[0])
         took = turns(ours, all_of_theirs, product, 1, *how_long(trial), own_threads=own_threads)
     return Measured(figures(took, {"ours": flop, "theirs": flop}, work, seeds * plans[0].batch_size))
 
@@ -199,7 +199,7 @@ class Transformed:
 
 def engine_for(setup: Setup, plan: Plan, folder: Path) -> Engine:
     """The engine, as `zerosum.train` sets it up."""
-    fabric = make_fabric(setup.device, setup.devices, setup.precision)
+    fabric = make_fabric(setup.device, setup.devices, setup.precision_for(plan))
     fabric.launch()
     listener = follow(plan.length_samples, show=False)
     identity = setup.identity(plan)

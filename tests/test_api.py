@@ -170,6 +170,14 @@ def test_describing_is_what_training_does(gan):
     assert document | {"created": ""} == gan.plan | {"created": "", "training": played}
 
 
+def test_seeds_side_by_side_are_described_with_the_precision_that_suits_all_of_them(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    how = {"data": "ring", "width": 8, "batch_size": 64, "device": "cpu"}
+    found = [zerosum.describe("r3gan", **how, seeds=seeds)["training"]["precision"] for seeds in (None, 7, 8)]
+    assert found == ["float32", "float32", "bfloat16"]
+    assert zerosum.describe("r3gan", **how, seeds=8, precision="float32")["training"]["precision"] == "float32"
+
+
 # --- training ---
 
 

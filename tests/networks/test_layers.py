@@ -6,8 +6,9 @@ from torch import nn
 
 from zerosum.errors import UserError
 from zerosum.networks import BatchNorm, initialise
+from zerosum.networks.families import build
 from zerosum.networks.initialisation import INITS
-from zerosum.networks.layers import NORMS, Output
+from zerosum.networks.layers import NORMS, FullLinear, Output
 from zerosum.networks.layers import norm as build_norm
 from zerosum.penalties import spectral_norm
 from zerosum.spaces import Images, Points
@@ -27,6 +28,29 @@ def test_outputs_are_in_range_and_in_float32(space, function):
     torch.testing.assert_close(Output(space)(x), function(x))
     assert Output(space)(x.bfloat16()).dtype == torch.float32
     assert Output(space)(x.double()).dtype == torch.float64
+
+
+def test_a_full_layer_rounds_nothing_under_autocast():
+    torch.manual_seed(0)
+    layer, x = FullLinear(8, 4), torch.randn(5, 8)
+    plain = nn.functional.linear(x, layer.weight, layer.bias)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(layer(x), plain)
+        assert layer(x.bfloat16()).dtype == torch.float32
+    assert torch.equal(layer(x), plain)
+    assert layer.double()(x).dtype == torch.float64
+
+
+@pytest.mark.parametrize("family", ["mlp", "points"])
+def test_points_that_are_made_in_bfloat16_are_no_coarser(family):
+    """A grid of eight bits would be wider than a mode of the mixtures is."""
+    torch.manual_seed(0)
+    generator, _ = build(family, Points((2,), extent=4.0), latent=16)
+    with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
+        made = generator(torch.randn(256, 16))
+    assert made.dtype == torch.float32
+    assert not torch.equal(made, made.bfloat16().float())
+    assert len(made[:, 0].unique()) > 250
 
 
 def make():

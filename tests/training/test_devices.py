@@ -34,16 +34,18 @@ def test_a_device_that_is_not_there_is_refused(machine):
 
 
 @pytest.mark.parametrize("fast", [True, False])
-def test_images_are_trained_in_bfloat16_where_the_hardware_multiplies_in_it(monkeypatch, fast):
+def test_images_and_many_points_are_trained_in_bfloat16_where_the_hardware_multiplies_in_it(monkeypatch, fast):
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: fast)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    assert devices.resolve_precision("auto", "cpu", "images") == ("bfloat16" if fast else "float32")
-    assert devices.resolve_precision("auto", "cpu", "points") == "float32"
-    assert devices.resolve_precision("auto", "mps", "images") == "float32"
+    quick = "bfloat16" if fast else "float32"
+    assert devices.resolve_precision("auto", "cpu", "images", rows=1) == quick
+    assert devices.resolve_precision("auto", "cpu", "points", rows=devices.MANY_POINTS) == quick
+    assert devices.resolve_precision("auto", "cpu", "points", rows=devices.MANY_POINTS - 1) == "float32"
+    assert devices.resolve_precision("auto", "mps", "images", rows=1) == "float32"
     for name in ("float32", "bfloat16"):
-        assert devices.resolve_precision(name, "cpu", "images") == name
+        assert devices.resolve_precision(name, "cpu", "images", rows=1) == name
     with pytest.raises(UserError, match="Did you mean 'float32'"):
-        devices.resolve_precision("float3", "cpu", "images")
+        devices.refuse_precision("float3")
 
 
 @pytest.mark.parametrize("number", [0, -1])

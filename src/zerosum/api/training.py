@@ -169,7 +169,7 @@ def describe(
     if out is not None:
         refuse_taken(Path(out))
     if seeds is not None:
-        seeded(setup, seeds)
+        setup = seeded(setup, seeds)[0]
     return planned(setup, plan, wishes, doctoring)
 
 

@@ -34,6 +34,15 @@ class Output(nn.Module):
         return samples
 
 
+class FullLinear(nn.Linear):
+    """A linear layer in the precision of its weights, whatever autocast says: bfloat16 rounds small differences."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As of a linear layer."""
+        with torch.autocast(x.device.type, enabled=False):
+            return super().forward(x.to(self.weight.dtype))
+
+
 class InstanceNorm(nn.GroupNorm):
     """Every channel of every sample normalised by itself (Ulyanov 2016).
 

@@ -6,9 +6,9 @@ from itertools import pairwise
 from torch import nn
 
 from zerosum.networks.critic import Critic
-from zerosum.networks.layers import Output
+from zerosum.networks.layers import FullLinear, Output
 from zerosum.networks.layers import norm as normalisation
-from zerosum.spaces import Space
+from zerosum.spaces import Points, Space
 
 
 class Generator(nn.Sequential):
@@ -26,7 +26,7 @@ class Generator(nn.Sequential):
         hidden = pairwise([latent] + [width] * depth)
         super().__init__(
             *(layer for sizes in hidden for layer in _hidden(*sizes, norm, nn.ReLU())),
-            nn.Linear(width, math.prod(space.shape)),
+            outermost(space)(width, math.prod(space.shape)),
             nn.Unflatten(1, space.shape),
             Output(space),
         )
@@ -43,9 +43,14 @@ class MLPCritic(Critic):
     """
 
     def __init__(self, space: Space, *, width: int = 256, depth: int = 3, norm: str = "none") -> None:
-        first = [nn.Flatten(), nn.Linear(math.prod(space.shape), width), nn.LeakyReLU(0.2)]
+        first = [nn.Flatten(), outermost(space)(math.prod(space.shape), width), nn.LeakyReLU(0.2)]
         rest = [layer for _ in range(depth - 1) for layer in _hidden(width, width, norm, nn.LeakyReLU(0.2))]
         super().__init__(nn.Sequential(*first, *rest), width)
+
+
+def outermost(space: Space) -> type[nn.Linear]:
+    """The layer that makes samples, or sees them: points are told apart by less than bfloat16 can say."""
+    return FullLinear if isinstance(space, Points) else nn.Linear
 
 
 def _hidden(before: int, after: int, norm_name: str, activation: nn.Module) -> list[nn.Module]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from zerosum.errors import UserError
 from zerosum.networks.critic import Critic
-from zerosum.networks.layers import Output
+from zerosum.networks.layers import FullLinear, Output
 from zerosum.networks.layers import norm as normalisation
 from zerosum.spaces import Points, Space
 
@@ -74,7 +74,7 @@ class Generator(nn.Sequential):
         points = as_points(space)
         super().__init__(
             *hidden([latent] + [width] * depth, norm),
-            nn.Linear(width, points.shape[0]),
+            FullLinear(width, points.shape[0]),
             Output(space),
             Scale(points.extent),
         )

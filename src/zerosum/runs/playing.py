@@ -303,7 +303,7 @@ def prepare(
     plan = setup.plan()
     doctoring = doctoring.settled(plan)
     document = planned(setup, plan, wishes, doctoring)
-    fabric = make_fabric(setup.device, setup.devices, setup.precision)
+    fabric = make_fabric(setup.device, setup.devices, setup.precision_for(plan))
     refuse_uneven(plan.batch_size, fabric.world_size)
     return Training(
         setup=setup,

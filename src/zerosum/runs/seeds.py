@@ -34,7 +34,7 @@ def seeded(setup: Setup, seeds: int) -> list[Setup]:
         raise UserError("Seeds are trained side by side with whole batches; leave --microbatch away.")
     if {*OWN} & {*setup.given}:
         raise UserError("Networks of your own would be shared by all seeds; give a recipe that makes them.")
-    return [replace(setup, seed=setup.seed + place) for place in range(seeds)]
+    return [replace(setup, seed=setup.seed + place, trainings=seeds) for place in range(seeds)]
 
 
 def train_side_by_side(trainings: Sequence[Training], out: str | Path | None) -> list[Path]:
@@ -74,7 +74,7 @@ def train_side_by_side(trainings: Sequence[Training], out: str | Path | None) ->
         code = worth_compiling(first.setup.compile, first.plan, engines[0].table, rounds)
         played = SideBySide(engines, code, listener.message)
         try:
-            with listener, threads(first.setup.threads_for(first.plan, len(engines))):
+            with listener, threads(first.setup.threads_for(first.plan)):
                 played.play()
         except Interrupted as stopped:
             words = f"All {len(runs)} seeds are saved. Go on with each: zerosum resume {runs[0]} …"

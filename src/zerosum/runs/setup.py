@@ -30,7 +30,13 @@ from zerosum.runs.fitting import refuse_misfits, refuse_unplayable
 from zerosum.runs.whereabouts import INSTEAD, as_recorded, located, one_place, refuse_gone, refuse_other_name
 from zerosum.spaces import Space, describe
 from zerosum.training.checkpoints import write_atomically
-from zerosum.training.devices import resolve_compile, resolve_device, resolve_precision, resolve_threads
+from zerosum.training.devices import (
+    refuse_precision,
+    resolve_compile,
+    resolve_device,
+    resolve_precision,
+    resolve_threads,
+)
 from zerosum.training.memory import refuse_pieces
 from zerosum.training.plan import Plan
 from zerosum.training.position import refuse_other
@@ -54,13 +60,15 @@ class Setup:
         data: opened.
         source: what the data was opened from.
         data_options: how it was prepared.
-        seed, device, devices, precision: how it is played; all of it is settled.
+        seed, device, devices: how it is played; all of it is settled.
+        precision: of what networks compute: `float32`, `bfloat16`, or `auto`: what suits.
         threads: of the CPU; None: as many as suit.
         compile: whether losses are compiled: `on`, `off`, or `auto` until the training has begun.
         microbatch: samples that a process works on at a time, at first; None: its whole batch.
         own: whether something came from Python that no file can describe (networks, a game, a data set), so that
             the run resumes from Python only.
         own_game: whether the recipe or its networks did, so that only Python can sample from the run, too.
+        trainings: that are played side by side, this one included.
     """
 
     recipe: Recipe
@@ -78,6 +86,7 @@ class Setup:
     microbatch: int | None
     own: bool
     own_game: bool
+    trainings: int = 1
 
     def plan(self) -> Plan:
         """Build the plan; initial weights come from the run's seed alone.
@@ -97,9 +106,14 @@ class Setup:
             refuse_unplayable(plan.game, dealt, plan.batch_size)
         return plan
 
-    def threads_for(self, plan: Plan, trainings: int = 1) -> int:
-        """CPU threads for so many trainings at once."""
-        return self.threads or resolve_threads(self.data.space.kind, trainings * plan.batch_size)
+    def threads_for(self, plan: Plan) -> int:
+        """CPU threads for all trainings that are played at once."""
+        return self.threads or resolve_threads(self.data.space.kind, self.trainings * plan.batch_size)
+
+    def precision_for(self, plan: Plan) -> str:
+        """`float32` or `bfloat16`, by what all trainings that are played at once have to compute."""
+        rows = self.trainings * plan.batch_size
+        return resolve_precision(self.precision, self.device, self.data.space.kind, rows)
 
     def options(self, plan: Plan) -> dict[str, Any]:
         """Every option of the recipe, settled."""
@@ -114,7 +128,7 @@ class Setup:
             "recipe": self.name,
             "data": self.data.fingerprint[:12],
             "seed": self.seed,
-            "precision": self.precision,
+            "precision": self.precision_for(plan),
             "batch_size": plan.batch_size,
             "networks": weights_digest(plan.game),
         }
@@ -140,7 +154,7 @@ class Setup:
                 "seed": self.seed,
                 "device": self.device,
                 "devices": self.devices,
-                "precision": self.precision,
+                "precision": self.precision_for(plan),
                 "threads": self.threads_for(plan),
                 "compile": self.compile,
                 "microbatch": self.microbatch,
@@ -194,6 +208,7 @@ def settle(
     }
     for word, (value, kind) in numbers.items():
         refuse_misfit(word, value, kind)
+    refuse_precision(precision)
     if seed < 0:
         raise UserError(f"seed is {seed}; it is a whole number from 0 up.")
     if devices < 1:
@@ -221,7 +236,7 @@ def settle(
         seed=seed,
         device=device,
         devices=devices,
-        precision=resolve_precision(precision, device, opened.space.kind),
+        precision=precision,
         threads=threads,
         compile=resolve_compile(compile, own=own),
         microbatch=microbatch,

@@ -19,6 +19,8 @@ PrecisionName = Literal["auto", "float32", "bfloat16"]
 CompileName = Literal["auto", "on", "off"]
 POINTS_A_THREAD = 32
 """With networks 128 wide and two cores, a second thread is of use from batches of 64 on."""
+MANY_POINTS = 512
+"""With networks 128 wide, 256 points gain nothing while losses are not compiled, and 512 a third."""
 PRECISIONS: dict[str, Literal["32-true", "bf16-mixed"]] = {"float32": "32-true", "bfloat16": "bf16-mixed"}
 
 
@@ -37,19 +39,29 @@ def resolve_device(name: str) -> str:
     return name
 
 
-def resolve_precision(name: str, device: str, kind: str) -> str:
-    """`auto` -> bfloat16 autocast where the hardware multiplies in it and samples are images, else float32.
-
-    Points keep float32: eight bits of mantissa blur what their critics must tell apart.
-    """
+def refuse_precision(name: str) -> None:
+    """Raise a UserError unless there is such a precision, or it is `auto`."""
     choose("precision", name, {"auto": 0, **dict.fromkeys(PRECISIONS, 0)})
+
+
+def resolve_precision(name: str, device: str, kind: str, rows: int) -> str:
+    """`auto` -> bfloat16 autocast where the hardware multiplies in it and that is what takes time, else float32.
+
+    Args:
+        name: what was asked for.
+        device: `cpu`, `cuda` or `mps`.
+        kind: of the samples. Images are bfloat16; points where there are many, for the products of fewer take no
+            longer than casting does.
+        rows: samples that are worked on at once.
+    """
     if name != "auto":
         return name
     fast = {
         "cpu": torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported(),
         "cuda": device == "cuda" and torch.cuda.is_bf16_supported(),
     }
-    return "bfloat16" if kind == "images" and fast.get(device, False) else "float32"
+    worth = kind == "images" or (kind == "points" and rows >= MANY_POINTS)
+    return "bfloat16" if worth and fast.get(device, False) else "float32"
 
 
 def is_coarse(autocast: Callable[[], contextlib.AbstractContextManager[None]]) -> bool:
