@@ -206,10 +206,11 @@ def calibrated(everybody: Sequence[Patient], known: Marks) -> dict[str, Mapping[
         name: known.get(name) or {key: float(f"{v:.4g}") for key, v in threshold(name, healthy, sick).items()}
         for name in DETECTORS
     }
-    return {
-        name: mark | {key: marks[mark["like"]][key] for key in ("at", "scale") if "like" in mark}
-        for name, mark in marks.items()
-    }
+    for name, mark in marks.items():
+        if "like" in mark:
+            other = marks[mark["like"]]
+            marks[name] = {**mark, "at": other["at"], "scale": other["scale"]}
+    return marks
 
 
 # --- measuring ---

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 
 from clinic_calibrate import Patient, findings, patients
 from sicknesses import KINDS
-from zerosum.diagnosis.detectors import diverging, vanishing
+from zerosum.diagnosis.statistics import diverging, vanishing
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "pictures" / "clinic"
 CHAPTER = FOLDER.parent.parent / "reading.md"

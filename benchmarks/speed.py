@@ -80,10 +80,18 @@ class Turn(NamedTuple):
 
 
 def measure(
-    seed: int, trial: bool, *, recipe: str, data: str, given: Mapping[str, Any], loader: bool, compiled: bool
+    seed: int,
+    trial: bool,
+    *,
+    recipe: str,
+    data: str,
+    given: Mapping[str, Any],
+    loader: bool,
+    compiled: bool,
+    precision: str = "auto",
 ) -> Measured:
     """Let both take turns."""
-    setup = settle(recipe, material(data), given, seed=seed, progress=False)
+    setup = settle(recipe, material(data), given, seed=seed, precision=precision, progress=False)
     plan = setup.plan()
     theirs = tutorial(setup, plan, loader)
     with tempfile.TemporaryDirectory() as folder:
@@ -321,10 +329,13 @@ def case(
     peak: float | None = None,
     loader: bool = False,
     compiled: bool = False,
+    precision: str | None = None,
     **given: Any,
 ) -> Case:
     """A recipe on data, with its options, and the ratio and the share of the peak that it must reach."""
-    how = {"loader": loader, "compiled": compiled}
+    how: dict[str, Any] = {"loader": loader, "compiled": compiled}
+    if precision is not None:  # by default the engine's own choice
+        how["precision"] = precision
     wanted = {"ratio": target, "peak_share": peak}
     return Case(
         name=name,
@@ -358,7 +369,11 @@ CASES = [
     case("mlp-784-compiled", "gan", "28x28x1", here(1.0, 8.0), compiled=True, batch_size=64, network="mlp"),
     case("r3gan-points-64", "r3gan", "ring", batch_size=64, **MLP),
     case("r3gan-points-64-compiled", "r3gan", "ring", here(2.5, 8.0), compiled=True, batch_size=64, **MLP),
+    case("r3gan-points-64-bfloat16", "r3gan", "ring", precision="bfloat16", batch_size=64, **MLP),
+    case("r3gan-points-256", "r3gan", "ring", batch_size=256, **MLP),
+    case("r3gan-points-256-bfloat16", "r3gan", "ring", precision="bfloat16", batch_size=256, **MLP),
     case("r3gan-points-512", "r3gan", "ring", batch_size=512, **MLP),
+    case("r3gan-points-512-float32", "r3gan", "ring", precision="float32", batch_size=512, **MLP),
     case("r3gan-points-512-compiled", "r3gan", "ring", here(1.3, None), compiled=True, batch_size=512, **MLP),
     seeds_case("r3gan-points-64-seeds-16", "r3gan", "ring", 4.0, seeds=16, batch_size=64, **MLP),
     case("dcgan-32", "dcgan", "32x32x3", batch_size=64),

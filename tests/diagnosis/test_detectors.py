@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zerosum.diagnosis.course import course_of
+from zerosum.diagnosis.course import course_of, stretches
 from zerosum.diagnosis.detectors import (
     DETECTORS,
     HOLD,
@@ -16,7 +16,6 @@ from zerosum.diagnosis.detectors import (
     present,
     seen_by,
     shows,
-    stretches,
     thresholds,
 )
 from zerosum.diagnosis.findings import CATALOGUE, Finding
@@ -230,6 +229,28 @@ def test_what_is_lost_while_a_level_comes_in_and_settles_is_growths():
     assert min(finding.began for finding in find(late)) == 1_600
     always = course(*({"control/growth": 2.0, **(lost if 5 <= n < 14 else {})} for n, _ in enumerate(growth)))
     assert "oscillating" in kinds(find(always))
+
+
+def test_a_relapse_is_one_from_what_was_reached_at_the_same_level():
+    """Small samples are nearer to small data than large ones are to large data."""
+    near, away = [{"signal/distance": 0.1}] * 10, [{"signal/distance": 0.3}] * 10
+    levels = [{"control/growth": g} for g in [0.0] * 6 + [0.25, 0.5, 0.75, 1.0] + [1.0] * 10]
+    grown = [moment | level for moment, level in zip(near + away, levels, strict=True)]
+    assert "relapse" not in {finding.detector for finding in find(course(*grown))}
+    assert "relapse" in {finding.detector for finding in find(course(*near, *away))}
+    again = [*grown, *({"control/growth": 1.0, "signal/distance": 0.9} for _ in range(10))]
+    assert "relapse" in {finding.detector for finding in find(course(*again))}
+
+
+def test_a_class_that_is_hardly_made_is_nothing_while_samples_come_nearer():
+    hardly = {"signal/rarest": 0.0}
+    nearer = [hardly | {"signal/distance": 0.9 * 0.7**n} for n in range(12)]
+    assert "rarest" not in {finding.detector for finding in find(course(*nearer))}
+    assert "rarest" in {finding.detector for finding in find(course(*[hardly] * 12))}
+
+
+def test_a_collapse_within_a_class_is_judged_as_one_of_all():
+    assert thresholds()["uniform"] == thresholds()["collapse"]
 
 
 def test_a_collapse_is_told_though_a_level_comes_in():

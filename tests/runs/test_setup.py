@@ -3,7 +3,8 @@
 import pytest
 
 from zerosum.errors import UserError
-from zerosum.runs.setup import refuse_changed, revised, split
+from zerosum.runs.resuming import refuse_changed
+from zerosum.runs.setup import revised, split
 
 PLAN = {
     "training": {"seed": 3, "length_samples": 4000},

@@ -42,6 +42,7 @@ def test_images_and_many_points_are_trained_in_bfloat16_where_the_hardware_multi
     assert devices.resolve_precision("auto", "cpu", "points", rows=devices.MANY_POINTS) == quick
     assert devices.resolve_precision("auto", "cpu", "points", rows=devices.MANY_POINTS - 1) == "float32"
     assert devices.resolve_precision("auto", "mps", "images", rows=1) == "float32"
+    assert devices.resolve_precision("auto", "mps", "points", rows=devices.MANY_POINTS) == "float32"
     for name in ("float32", "bfloat16"):
         assert devices.resolve_precision(name, "cpu", "images", rows=1) == name
     with pytest.raises(UserError, match="Did you mean 'float32'"):

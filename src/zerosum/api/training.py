@@ -16,8 +16,9 @@ from zerosum.runs.directory import find_run, read_plan, refuse_taken
 from zerosum.runs.doctoring import Doctoring
 from zerosum.runs.judging import Wishes
 from zerosum.runs.playing import Training, planned, prepare
+from zerosum.runs.resuming import settle_again
 from zerosum.runs.seeds import seeded, train_side_by_side
-from zerosum.runs.setup import Setup, parted, settle, settle_again, split
+from zerosum.runs.setup import Setup, parted, settle, split
 from zerosum.runs.setup import recommend as recommend_for
 from zerosum.training.devices import refuse_uneven
 from zerosum.training.observers import Observer

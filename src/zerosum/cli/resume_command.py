@@ -47,7 +47,7 @@ def plan_of(named: str | None) -> Plan:
     Raises:
         UserError: there is no such run, or the command line cannot go on with it.
     """
-    from zerosum.runs.setup import refuse_imported, refuse_made_in_python
+    from zerosum.runs.resuming import refuse_imported, refuse_made_in_python
 
     path = run_named(named, "resume")
     plan = read_plan(path)

@@ -139,3 +139,18 @@ def settled(values: Column, width: int = 3) -> Column:
     windows = [values[max(0, end - width) : end] for end in range(1, len(values) + 1)]
     known = [window[np.isfinite(window)] for window in windows]
     return np.array([np.median(window) if len(window) else np.nan for window in known])
+
+
+def stretches(beyond: NDArray[np.bool_], least: int, bridged: int = 1) -> list[tuple[int, int]]:
+    """First place and end of each run of at least `least` true values; a gap of `bridged` does not end it.
+
+    >>> stretches(np.array([0, 1, 1, 0, 1, 0, 0, 1], dtype=bool), 2)
+    [(1, 5)]
+    """
+    found: list[tuple[int, int]] = []
+    for place in np.flatnonzero(beyond).tolist():
+        if found and place - found[-1][1] <= bridged:
+            found[-1] = (found[-1][0], place + 1)
+        else:
+            found.append((place, place + 1))
+    return [(first, end) for first, end in found if int(beyond[first:end].sum()) >= least]

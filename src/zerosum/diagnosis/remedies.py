@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zerosum.diagnosis.course import Course
-from zerosum.diagnosis.detectors import UPDATE
+from zerosum.diagnosis.statistics import UPDATE
 from zerosum.games import Controls
 from zerosum.games.pair import PRECISE
 

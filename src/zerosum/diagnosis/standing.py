@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from zerosum.diagnosis.course import PLAYERS, Column, Course, Line, total_loss
-from zerosum.diagnosis.detectors import Detector, Threshold, stretches
+from zerosum.diagnosis.course import PLAYERS, Column, Course, Line, stretches, total_loss
+from zerosum.diagnosis.detectors import Detector, Threshold
 from zerosum.diagnosis.findings import Finding
 from zerosum.diagnosis.outliers import LEAST, WINDOW
 

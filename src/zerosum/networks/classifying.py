@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.networks.critic import Critic
+from zerosum.networks.layers import FullLinear
 
 
 class ClassifyingCritic(nn.Module):
@@ -24,7 +25,7 @@ class ClassifyingCritic(nn.Module):
     def __init__(self, critic: Critic, *, classes: int) -> None:
         super().__init__()
         self.critic = critic
-        self.classes = nn.Linear(critic.size, classes)
+        self.classes = FullLinear(critic.size, classes)
 
     @property
     def independent(self) -> bool:
@@ -37,7 +38,8 @@ class ClassifyingCritic(nn.Module):
 
     def classify(self, x: Tensor) -> Tensor:
         """Logits of the classes, `(n, classes)`, of samples `(n, *shape)`."""
-        return in_own_precision(self.classes, self.features(x))
+        logits: Tensor = self.classes(self.features(x))
+        return logits
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         """Scores `(n,)`; it may be asked like any conditional critic, but is not to be told the label."""
@@ -59,7 +61,7 @@ class ClosedCritic(nn.Module):
     def __init__(self, critic: Critic, *, classes: int) -> None:
         super().__init__()
         self.body = critic.body
-        self.classes = nn.Linear(critic.size, classes)
+        self.classes = FullLinear(critic.size, classes)
         self.independent = critic.independent
 
     def features(self, x: Tensor) -> Tensor:
@@ -69,7 +71,8 @@ class ClosedCritic(nn.Module):
 
     def classify(self, x: Tensor) -> Tensor:
         """Logits of the real classes, `(n, K)`, of samples `(n, *shape)`."""
-        return in_own_precision(self.classes, self.features(x))
+        logits: Tensor = self.classes(self.features(x))
+        return logits
 
     def forward(self, x: Tensor) -> Tensor:
         """The score log Z(x), `(n,)`."""
@@ -107,16 +110,9 @@ class Recognition(nn.Module):
         super().__init__()
         self.sizes = [categories, continuous, continuous]
         self.body = critic.body
-        self.head = nn.Linear(critic.size, sum(self.sizes))
+        self.head = FullLinear(critic.size, sum(self.sizes))
 
     def forward(self, x: Tensor) -> Guess:
         """Samples `(n, *shape)` to distributions of their codes."""
-        logits, mean, log_deviation = torch.split(in_own_precision(self.head, self.body(x)), self.sizes, dim=1)
+        logits, mean, log_deviation = torch.split(self.head(self.body(x)), self.sizes, dim=1)
         return Guess(logits, mean, SHARPEST + nn.functional.softplus(log_deviation - SHARPEST))  # with a way back
-
-
-def in_own_precision(head: nn.Linear, features: Tensor) -> Tensor:
-    """What a head says, outside of autocast: bfloat16 rounds small differences."""
-    with torch.autocast(features.device.type, enabled=False):
-        said: Tensor = head(features.to(head.weight.dtype))
-    return said

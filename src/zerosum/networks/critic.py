@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from zerosum.networks.layers import in_full
 from zerosum.networks.minibatch import MixesSamples
 
 
@@ -44,10 +45,8 @@ class Critic(nn.Module):
         return features
 
     def score(self, features: Tensor) -> Tensor:
-        """Features `(n, size)` to scores `(n,)`, in the head's own precision: bfloat16 rounds small differences."""
-        with torch.autocast(features.device.type, enabled=False):
-            scores: Tensor = self.head(features.to(self.head.weight.dtype))
-        return scores.squeeze(1)
+        """Features `(n, size)` to scores `(n,)`, in the head's own precision."""
+        return in_full(self.head, features, self.head.weight.dtype).squeeze(1)
 
     def forward(self, x: Tensor) -> Tensor:
         """One score a sample, an unbounded logit, `(n,)`."""

@@ -34,13 +34,18 @@ class Output(nn.Module):
         return samples
 
 
+def in_full(layer: Callable[[Tensor], Tensor], x: Tensor, dtype: torch.dtype) -> Tensor:
+    """What a layer with weights of such a type makes of `x`, outside of autocast: bfloat16 rounds small differences."""
+    with torch.autocast(x.device.type, enabled=False):
+        return layer(x.to(dtype))
+
+
 class FullLinear(nn.Linear):
-    """A linear layer in the precision of its weights, whatever autocast says: bfloat16 rounds small differences."""
+    """A linear layer in the precision of its weights, whatever autocast says."""
 
     def forward(self, x: Tensor) -> Tensor:
         """As of a linear layer."""
-        with torch.autocast(x.device.type, enabled=False):
-            return super().forward(x.to(self.weight.dtype))
+        return in_full(super().forward, x, self.weight.dtype)
 
 
 class InstanceNorm(nn.GroupNorm):

@@ -9,12 +9,12 @@ no curve: what was found has a time line. Other keys are what observers watch.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from zerosum.diagnosis.detectors import UPDATE
 from zerosum.diagnosis.doctor import PREFIX as FINDING
 from zerosum.diagnosis.probe import PREFIX as SIGNAL
 from zerosum.diagnosis.shares import PREFIX as SHARE
 from zerosum.diagnosis.slopes import PREFIX as SLOPE
 from zerosum.diagnosis.slopes import WANTED
+from zerosum.diagnosis.statistics import UPDATE
 from zerosum.metrics.observer import PREFIX, SECONDS
 from zerosum.runs.directory import Line
 

@@ -1,7 +1,8 @@
-"""From what a user asks for to what is played, and back again from a run's `plan.json`.
+"""From what a user asks for to what is played.
 
 A `Setup` is everything that makes a run: the recipe and its options, the data and its options, and how it is played.
-It is settled once (automatic choices included), written as `plan.json`, and read again on resume.
+It is settled once (automatic choices included), written as `plan.json`, and read again on resume
+(`zerosum.runs.resuming`).
 """
 
 import hashlib
@@ -27,7 +28,7 @@ from zerosum.kinds import refuse_misfit
 from zerosum.recipes.options import Opt, Recipe, build, options, spelled, with_preset
 from zerosum.runs.directory import FORMAT
 from zerosum.runs.fitting import refuse_misfits, refuse_unplayable
-from zerosum.runs.whereabouts import INSTEAD, as_recorded, located, one_place, refuse_gone, refuse_other_name
+from zerosum.runs.whereabouts import located
 from zerosum.spaces import Space, describe
 from zerosum.training.checkpoints import write_atomically
 from zerosum.training.devices import (
@@ -39,14 +40,11 @@ from zerosum.training.devices import (
 )
 from zerosum.training.memory import refuse_pieces
 from zerosum.training.plan import Plan
-from zerosum.training.position import refuse_other
 
 CADENCE = ("length_samples", "report_every_samples", "snapshot_every_samples", "checkpoint_every_samples")
 """Options that say how long and how often something is written; they do not shape the weights."""
 OWN = ("generator", "critic")
 """Options that are networks of the user's."""
-SETTLED = ("precision", "compile")
-"""Options whose `auto` was decided when the run began: then it asks for what was decided."""
 
 
 @dataclass(frozen=True)
@@ -245,60 +243,6 @@ def settle(
     )
 
 
-def settle_again(
-    run: Path,
-    document: Mapping[str, Any],
-    given: Mapping[str, Any],
-    *,
-    recipe: Recipe | Plan | Game | None = None,
-    data: Any = None,
-    device: str | None = None,
-    devices: int | None = None,
-    length_samples: int | None = None,
-    progress: bool = True,
-) -> Setup:
-    """Settle once more what a run is made from.
-
-    Args:
-        run: its directory.
-        document: its `plan.json`.
-        given: options, which must be the run's own, and its networks that came from Python.
-        recipe, data: those of the run, where they came from Python.
-        device, devices, length_samples: others than the run's.
-        progress: whether packing shows a bar.
-
-    Raises:
-        UserError: parts that came from Python are not given again, or an option is another than the run's.
-    """
-    refuse_imported(run, document)
-    own, options = parted(given, OWN)
-    if recipe is None and data is None and not own:
-        refuse_made_in_python(run, document)
-    training, of_data = document["training"], document["data"]
-    recorded = training | of_data["options"] | document["options"] | {"out": str(run), "seeds": None}
-    for name in options.keys() - recorded.keys():
-        raise UserError(f"Unknown option {name!r}.{nearest(name, recorded)} Known: {', '.join(sorted(recorded))}.")
-    refuse_changed(options, recorded)
-    refuse_other_name(data, of_data["name"])
-    if data is None:
-        refuse_gone(of_data["name"], f"zerosum resume {run} --data PATH")
-    setup = settle(
-        recipe or document["recipe"],
-        of_data["name"] if data is None else data,
-        of_data["options"] | document["options"] | own,
-        length_samples=length_samples,
-        seed=training["seed"],
-        device=training["device"] if device is None else device,
-        devices=training["devices"] if devices is None else devices,
-        precision=training["precision"],
-        threads=training["threads"],
-        compile=training.get("compile", "off"),
-        microbatch=training.get("microbatch"),
-        progress=progress,
-    )
-    return setup if data is None else replace(setup, data=as_recorded(setup.data, of_data))
-
-
 def refuse_unseen_domain(game: Game, train: Source, name: str) -> None:
     """Raise a UserError for data of two domains where nothing is made from the first."""
     translates = any(sampler.given == "condition" for sampler in game.samplers.values())
@@ -307,39 +251,6 @@ def refuse_unseen_domain(game: Game, train: Source, name: str) -> None:
             f"{name} makes samples like those of one domain, and the data have two: name one of them, without "
             "--target, or take cyclegan, which translates between both."
         )
-
-
-def refuse_made_in_python(run: Path, document: Mapping[str, Any]) -> None:
-    """Raise a UserError for a run with networks, a game or data that no file describes."""
-    if not document["resumable"]:
-        raise UserError(f"{run} was trained with parts made in Python; resume it from Python with the same parts.")
-
-
-def refuse_imported(run: Path, document: Mapping[str, Any]) -> None:
-    """Raise a UserError for a run whose networks come from a file, which has neither data nor optimizers."""
-    if "imported" in document:
-        raise UserError(
-            f"{run} was imported from {document['imported']['file']}, which holds networks alone: it can be sampled "
-            "and explored, but there is no training to go on with."
-        )
-
-
-def refuse_changed(given: Mapping[str, Any], recorded: Mapping[str, Any]) -> None:
-    """Raise a UserError for options that are others than those of `plan.json`, where a tuple has become a list."""
-    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
-    other = {name: value for name, value in plain.items() if not _means(name, value, recorded.get(name))}
-    refuse_other({name: recorded.get(name) for name in other}, other, INSTEAD)
-
-
-def _means(name: str, given: Any, recorded: Any) -> bool:
-    """Whether an option is what `plan.json` holds, which has paths as they were written."""
-    if given == "auto" and name in SETTLED:
-        return True
-    if isinstance(given, int) and isinstance(recorded, str):
-        return str(given) == recorded
-    if isinstance(given, str | Path) and isinstance(recorded, str):
-        return one_place(given, recorded)
-    return bool(given == recorded)
 
 
 def split(flat: Mapping[str, Any]) -> tuple[DataOptions, dict[str, Any]]:

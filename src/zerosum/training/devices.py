@@ -20,7 +20,8 @@ CompileName = Literal["auto", "on", "off"]
 POINTS_A_THREAD = 32
 """With networks 128 wide and two cores, a second thread is of use from batches of 64 on."""
 MANY_POINTS = 512
-"""With networks 128 wide, 256 points gain nothing while losses are not compiled, and 512 a third."""
+"""With networks 128 wide, rounds of 64 points lose by it and those of 256 gain little, losses not compiled: the cases
+`r3gan-points` of `benchmarks/speed.py`."""
 PRECISIONS: dict[str, Literal["32-true", "bf16-mixed"]] = {"float32": "32-true", "bfloat16": "bf16-mixed"}
 
 
@@ -50,8 +51,8 @@ def resolve_precision(name: str, device: str, kind: str, rows: int) -> str:
     Args:
         name: what was asked for.
         device: `cpu`, `cuda` or `mps`.
-        kind: of the samples. Images are bfloat16; points where there are many, for the products of fewer take no
-            longer than casting does.
+        kind: of the samples. Images are bfloat16; points on a CPU where there are many, for the products of fewer take
+            no longer than casting does. (On a GPU that was not measured.)
         rows: samples that are worked on at once.
     """
     if name != "auto":
@@ -60,7 +61,7 @@ def resolve_precision(name: str, device: str, kind: str, rows: int) -> str:
         "cpu": torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported(),
         "cuda": device == "cuda" and torch.cuda.is_bf16_supported(),
     }
-    worth = kind == "images" or (kind == "points" and rows >= MANY_POINTS)
+    worth = kind == "images" or (kind == "points" and device == "cpu" and rows >= MANY_POINTS)
     return "bfloat16" if worth and fast.get(device, False) else "float32"
 
 
