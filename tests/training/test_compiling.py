@@ -79,12 +79,13 @@ def assert_equal_moves(engine: Engine, recipe: str) -> None:
         compiled = CompiledMove(first.compute, game)
         computed(first, compiled, game)
         for move in (first, later):
-            gradients, values = computed(move, move.compute, game)
+            gradients, entry = computed(move, move.compute, game)
             found, also = computed(move, compiled, game)
             assert compiled.refused == UNHELD.get((recipe, move.phase.name))
             assert [g is None for g in found] == [g is None for g in gradients]
             torch.testing.assert_close(tracing.flat(found), tracing.flat(gradients), rtol=1e-3, atol=1e-6)
-            torch.testing.assert_close(also, values, rtol=1e-4, atol=1e-5)
+            assert also.names == entry.names
+            torch.testing.assert_close(also.values, entry.values, rtol=1e-4, atol=1e-5)
         assert len(compiled.ways) == 1
 
 
@@ -132,9 +133,9 @@ def test_another_value_of_a_control_needs_no_other_graph_but_another_decision_do
     compiled = CompiledMove(move.compute, game)
     for weight, graphs in ((0.5, 1), (2.0, 1), (0.0, 2), (1.0, 2)):
         engine.table.controls = {**engine.position.controls, "r1": weight}
-        _, values = computed(move, compiled, game)
+        _, entry = computed(move, compiled, game)
         _, wanted = computed(move, move.compute, game)
-        torch.testing.assert_close(values, wanted)
+        torch.testing.assert_close(entry.values, wanted.values)
         assert len(traced_only) == graphs
 
 

@@ -16,6 +16,7 @@ from zerosum.training.journal import read_lines
 from zerosum.training.moves import EngineMove
 from zerosum.training.pieces import Pieces, cut, rows
 from zerosum.training.position import tensors_of
+from zerosum.training.tally import Entry
 from zerosum.training.tracing import flat, unchanged
 
 COUPLED = {
@@ -48,22 +49,21 @@ def engine_of(tiny, tmp_path, fabric):
     return make
 
 
-def gradients(engine: Engine, phase: Phase, pieces: Pieces) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+def gradients(engine: Engine, phase: Phase, pieces: Pieces) -> tuple[torch.Tensor, Entry]:
     move = EngineMove(engine.table, phase, 0, 0)
     move.thaw()
     batch, draw = engine.table.dealer.deal(phase, 0, 0)
     with unchanged(engine.plan.game):
-        found, values = move.computed(batch, draw, engine.position.controls, pieces)
-    return flat(found), values
+        found, entry = move.computed(batch, draw, engine.position.controls, pieces)
+    return flat(found), entry
 
 
 def check_equal(engine: Engine, size: int) -> None:
     for phase in engine.plan.game.phases:
         (whole, told), (parts, heard) = (gradients(engine, phase, pieces) for pieces in (Pieces(), Pieces(size)))
         torch.testing.assert_close(parts, whole, rtol=0, atol=1e-5 * float(whole.norm()))
-        assert {name: value.item() for name, value in heard.items()} == pytest.approx(
-            {name: value.item() for name, value in told.items()}, rel=1e-4, abs=1e-6
-        )
+        assert heard.names == told.names
+        torch.testing.assert_close(heard.values, told.values, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", [name for name in recipes.names() if name not in COUPLED])

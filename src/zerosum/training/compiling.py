@@ -10,8 +10,7 @@ from zerosum.data.core import Batch
 from zerosum.draw import Draw
 from zerosum.games import JOINT, Controls, Game
 from zerosum.training.capturing import Captured
-from zerosum.training.moves import Compute, EngineMove, Table, seed_layers
-from zerosum.training.pieces import Computed
+from zerosum.training.moves import Compute, Computed, EngineMove, Table, seed_layers
 from zerosum.training.plan import Plan
 from zerosum.training.tracing import (
     SAME,
@@ -128,7 +127,6 @@ def no_compiler(device: torch.device) -> str | None:
 
 def computed(move: EngineMove, compute: Compute, game: Game) -> Computed:
     """What a move would compute, with nothing of the game changed."""
-    move.thaw()
     batch, draw = move.table.dealer.deal(move.phase, move.round_index, move.repeat)
     with unchanged(game):
         seed_layers(draw.sub("layers").key, draw.device)
@@ -140,8 +138,8 @@ def timed(move: EngineMove, compute: Compute, game: Game) -> float:
     took = []
     for _ in range(TIMED):
         began = time.perf_counter()
-        _, values = computed(move, compute, game)
-        torch.stack(list(values.values())).tolist()  # wait for the device
+        _, entry = computed(move, compute, game)
+        entry.values.tolist()  # wait for the device
         took.append(time.perf_counter() - began)
     return min(took)
 
@@ -150,7 +148,7 @@ class CompiledMove:
     """A `Compute` as compiled graphs, one for every way in which the controls let the loss go.
 
     Args:
-        compute: what is compiled; it is asked under the same freezing of networks in every call.
+        compute: what is compiled.
         game: whose weights and buffers it may read, and whose buffers it may change.
         captured: whether a graph becomes one launch of the GPU (`zerosum.training.capturing`).
 

@@ -16,8 +16,10 @@ from zerosum.data.core import Batch
 from zerosum.draw import Draw
 from zerosum.games import Controls, Game, Networks, Player, Sampler
 from zerosum.training.compiling import GAIN, TIMED, CompiledMove, long_enough, no_compiler
-from zerosum.training.pieces import Computed, Pieces, cut
+from zerosum.training.moves import Computed
+from zerosum.training.pieces import Pieces, cut
 from zerosum.training.sampling import CHUNK, Requests
+from zerosum.training.tally import Entry
 
 
 def settle_making(
@@ -63,7 +65,7 @@ def settle_making(
 def made_by(sampler: Sampler, networks: Networks, batch: Batch, draw: Draw, controls: Controls) -> Computed:
     """Samples as what a move computes."""
     with torch.no_grad():
-        return [sampler.make(networks, batch, draw)], {}
+        return [sampler.make(networks, batch, draw)], Entry((), torch.empty(0))
 
 
 def whole_pieces(

@@ -18,9 +18,11 @@ from zerosum.data.core import Batch
 from zerosum.draw import Draw, fold
 from zerosum.games import Controls, Phase, Player, Result
 from zerosum.training.dealing import Dealer
-from zerosum.training.pieces import Computed, Pieces, cut, mean
-from zerosum.training.tally import Tally, scalar
+from zerosum.training.pieces import Found, Pieces, cut, mean
+from zerosum.training.tally import Entry, Tally, entry_of, scalar
 
+Computed = tuple[list[Tensor | None], Entry]
+"""Gradients of the movers' parameters, absent ones None, and what is written down of the move."""
 Compute = Callable[[Batch, Draw, Controls], Computed]
 """All that a move computes before its step."""
 
@@ -103,7 +105,6 @@ class EngineMove:
 
     def gradients(self) -> None:
         """Compute the movers' gradients, averaged over processes."""
-        self.thaw()
         for parameter in self.parameters:
             parameter.grad = None  # so that the new ones can be where the old ones were
         while (computed := self._attempt()) is None:
@@ -112,13 +113,13 @@ class EngineMove:
 
     def receive(self, computed: Computed) -> None:
         """Take what was computed for the movers' gradients, and write down the rest."""
-        gradients, values = computed
+        gradients, entry = computed
         if limit := self.limit:
-            norm = values[f"{self.phase.name}/grad_norm"]
+            norm = entry[f"{self.phase.name}/grad_norm"]
             shorten([gradient for gradient in gradients if gradient is not None], limit, norm)
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
-        self.table.tally.add(self.phase.name, self.round_index, values)
+        self.table.tally.write(self.phase.name, self.round_index, entry)
 
     @property
     def limit(self) -> float | None:
@@ -137,17 +138,18 @@ class EngineMove:
         return None
 
     def compute(self, batch: Batch, draw: Draw, controls: Controls) -> Computed:
-        """Gradients, averaged over processes, and what is written down of them; only the movers must be thawed."""
+        """Gradients, averaged over processes, and what is written down of them."""
+        self.thaw()
         return self.computed(batch, draw, controls, self.table.pieces)
 
     def computed(self, batch: Batch, draw: Draw, controls: Controls, pieces: Pieces) -> Computed:
-        """The same in other pieces."""
+        """The same in other pieces; only the movers must be thawed."""
         parts = cut(batch, draw, pieces.count(len(batch)))
         found, values = mean(self._of_piece(*part, controls) for part in parts)
         gradients = self._laid_out(self.averaged(found))
-        return gradients, values | self._told(gradients)
+        return gradients, entry_of(values | self._told(gradients))
 
-    def _of_piece(self, batch: Batch, draw: Draw, controls: Controls) -> Computed:
+    def _of_piece(self, batch: Batch, draw: Draw, controls: Controls) -> Found:
         total, values = self._valued(batch, draw, controls)
         return list(torch.autograd.grad(total, self.parameters, allow_unused=True)), values
 
@@ -160,7 +162,7 @@ class EngineMove:
 
     def take(self, gradients: Sequence[Tensor | None]) -> None:
         """Take these for the movers' gradients."""
-        self.receive((self._laid_out(gradients), self._told(gradients)))
+        self.receive((self._laid_out(gradients), entry_of(self._told(gradients))))
 
     def averaged(self, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
         """Gradients averaged over processes; absent ones stay absent."""
@@ -218,8 +220,7 @@ class EngineMove:
         return [laid_out_as(p, g) for p, g in zip(self.parameters, gradients, strict=True)]
 
     def _told(self, gradients: Sequence[Tensor | None]) -> dict[str, Tensor]:
-        norm = torch.nn.utils.get_total_norm([g for g in gradients if g is not None])
-        return {f"{self.phase.name}/grad_norm": scalar(norm)}
+        return {f"{self.phase.name}/grad_norm": torch.nn.utils.get_total_norm([g for g in gradients if g is not None])}
 
     def _result(self, batch: Batch, draw: Draw, controls: Controls) -> Result:
         with self.table.fabric.autocast():  # anew for each phase: cached casts outlive freezing

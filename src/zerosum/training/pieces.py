@@ -12,8 +12,8 @@ from torch import Tensor
 from zerosum.data.core import Batch
 from zerosum.draw import Draw
 
-Computed = tuple[list[Tensor | None], dict[str, Tensor]]
-"""Gradients of the movers' parameters, absent ones None, and named scalars that are written down of the move."""
+Found = tuple[list[Tensor | None], dict[str, Tensor]]
+"""What a piece comes to: gradients of the movers' parameters, absent ones None, and scalars by name."""
 
 
 @dataclass
@@ -52,7 +52,7 @@ def rows(batch: Batch, start: int, stop: int) -> Batch:
     return replace(batch, **{name: value[start:stop] for name, value in found.items() if value is not None})
 
 
-def mean(found: Iterable[Computed]) -> Computed:
+def mean(found: Iterable[Found]) -> Found:
     """The mean of what pieces came to."""
     following = iter(found)
     gradients, values = next(following)

@@ -25,9 +25,9 @@ from zerosum.games import PLAYS, Controls, Game, Phase
 from zerosum.training.averaging import Average, blend
 from zerosum.training.engine import Engine
 from zerosum.training.interruption import Signals
-from zerosum.training.moves import EngineMove, shorten
-from zerosum.training.pieces import Computed
+from zerosum.training.moves import Computed, EngineMove, shorten
 from zerosum.training.stride import Stride
+from zerosum.training.tally import Entry
 from zerosum.training.tracing import (
     Fork,
     Graph,
@@ -175,7 +175,6 @@ class Chorus:
         def anew() -> Dealt:
             return [(batch, draw.sub()) for batch, draw in dealt]
 
-        move.thaw()
         graph = traced(move.compute, self.games[0], *anew()[0], controls[0], forks, SIMPLER)
         held = [self.common[id(tensor)] for tensor in graph.held]
         with refusing(), torch.no_grad(), ExitStack() as stack:
@@ -240,19 +239,18 @@ class Together:
             for stride in strides:
                 stride.gather(self.awake)
             return
-        gradients, values = way(dealt, controls)
-        self._receive(gradients, values)
+        gradients, entry = way(dealt, controls)
+        self._receive(gradients, entry)
         rest = iter(gradients)
         for stride in strides:
             stride.take(list(itertools.islice(rest, len(stride.weights))))
 
-    def _receive(self, gradients: Sequence[Tensor | None], values: Mapping[str, Tensor]) -> None:
+    def _receive(self, gradients: Sequence[Tensor | None], entry: Entry) -> None:
         """Shorten the gradients of those who want that, and write down the values; both have a row a training."""
-        names, rows = tuple(values), torch.stack(list(values.values()), dim=1)
-        norms = values[f"{self.phase.name}/grad_norm"]
-        for place, (move, row) in enumerate(zip(self.moves, rows.unbind(), strict=True)):
+        norms = entry[f"{self.phase.name}/grad_norm"]
+        for place, (move, row) in enumerate(zip(self.moves, entry.values.unbind(), strict=True)):
             if self.awake[place]:
-                move.table.tally.write(self.phase.name, move.round_index, names, row)
+                move.table.tally.write(self.phase.name, move.round_index, Entry(entry.names, row))
             if limit := move.limit:
                 shorten([gradient[place] for gradient in gradients if gradient is not None], limit, norms[place])
 

@@ -3,6 +3,7 @@
 Every move adds a row of values; nothing waits for the device, and nothing is computed before a report wants to know.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -10,6 +11,23 @@ import torch
 from torch import Tensor
 
 BLOCK = 1024
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is written down of a move.
+
+    Attributes:
+        names: of the values.
+        values: in one row, float32; of several trainings at once, a row each.
+    """
+
+    names: tuple[str, ...]
+    values: Tensor
+
+    def __getitem__(self, name: str) -> Tensor:
+        """The value called so."""
+        return self.values[..., self.names.index(name)]
 
 
 class Bad(NamedTuple):
@@ -63,18 +81,17 @@ class Tally:
         self.columns: dict[str, Column] = {}
         self.turn = 0
 
-    @torch.no_grad()
-    def add(self, phase: str, round_index: int, values: dict[str, Tensor]) -> None:
+    def add(self, phase: str, round_index: int, values: Mapping[str, Tensor]) -> None:
         """Add the values (tensors of any shape; their mean counts) of one move."""
-        self.write(phase, round_index, tuple(values), torch.stack([scalar(value) for value in values.values()]))
+        self.write(phase, round_index, entry_of(values))
 
-    def write(self, phase: str, round_index: int, names: tuple[str, ...], row: Tensor) -> None:
-        """Add the values of one move, as a row of float32."""
-        column = self.columns.setdefault(phase, Column(names))
-        while column.names != names:  # a term woke, or fell dormant, between two reports
+    def write(self, phase: str, round_index: int, entry: Entry) -> None:
+        """Add what is written down of one move."""
+        column = self.columns.setdefault(phase, Column(entry.names))
+        while column.names != entry.names:  # a term woke, or fell dormant, between two reports
             phase += "'"
-            column = self.columns.setdefault(phase, Column(names))
-        column.append(row)
+            column = self.columns.setdefault(phase, Column(entry.names))
+        column.append(entry.values)
         column.rounds.append(round_index)
         column.turns.append(self.turn)
         self.turn += 1
@@ -118,6 +135,12 @@ class Tally:
             known = {"rounds": list(entry["rounds"]), "turns": list(entry["turns"])}
             self.columns[name] = Column(tuple(entry["names"]), blocks=[rows[name]], **known)
             self.turn = max(self.turn, entry["turns"][-1] + 1)
+
+
+@torch.no_grad()
+def entry_of(values: Mapping[str, Tensor]) -> Entry:
+    """Values, tensors of any shape whose mean counts, as they are written down."""
+    return Entry(tuple(values), torch.stack([scalar(value) for value in values.values()]))
 
 
 def scalar(value: Tensor) -> Tensor:

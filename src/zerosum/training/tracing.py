@@ -9,7 +9,7 @@ would decide otherwise.
 What cannot be handed in cannot be traced: a loss that keeps tensors of its own from move to move, or looks into them.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -21,8 +21,8 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from zerosum.data.core import Batch
 from zerosum.draw import Draw
 from zerosum.games import Controls, Game, Replicated
-from zerosum.training.moves import Compute
-from zerosum.training.pieces import Computed
+from zerosum.training.moves import Compute, Computed
+from zerosum.training.tally import Entry
 
 CLOSE = 0.2
 """How far compiled gradients may be from the others, over the length of these: bfloat16 is rounded elsewhere."""
@@ -49,7 +49,7 @@ class Graph:
     """What a move computes, as a graph, and what that is to be handed.
 
     Attributes:
-        run: the graph: all that is handed to it -> gradients that are there, and values.
+        run: the graph: all that is handed to it -> gradients that are there, and values in a row.
         script: what the loss draws.
         names: of the controls that it calculates with.
         held: weights and buffers.
@@ -63,7 +63,7 @@ class Graph:
     names: list[str]
     held: list[Tensor]
     present: list[bool]
-    values: list[str]
+    values: tuple[str, ...]
     plain: list[Tensor | None]
     numbers: dict[str, tuple[float, Tensor]] = field(default_factory=dict)
 
@@ -77,11 +77,11 @@ class Graph:
         numbers = [self._number(name, controls[name], draw.device) for name in self.names]
         return [*tensors_in(batch), *numbers, *self.script.numbers(draw)]
 
-    def told(self, found: Iterable[Tensor]) -> Computed:
-        """What the graph came to, as gradients and values."""
-        rest = iter(found)
-        gradients = [next(rest) if present else None for present in self.present]
-        return gradients, dict(zip(self.values, rest, strict=True))
+    def told(self, found: Sequence[Tensor]) -> Computed:
+        """What the graph came to."""
+        *gradients, values = found
+        rest = iter(gradients)
+        return [next(rest) if present else None for present in self.present], Entry(self.values, values)
 
     def _number(self, name: str, value: float, device: torch.device) -> Tensor:
         """A control on the device, sent there only when it has changed."""
@@ -114,9 +114,9 @@ def traced(
         parts = iter(tensors)
         handed = with_tensors(batch, parts)
         handles = {name: Handle(name, value, next(parts), forks) for name, value in controls.items()}
-        gradients, values = compute(handed, Replaying(draw, parts), handles)  # type: ignore[arg-type]
-        shape[:] = [[gradient is not None for gradient in gradients], list(values)]
-        return [*(gradient for gradient in gradients if gradient is not None), *values.values()]
+        gradients, entry = compute(handed, Replaying(draw, parts), handles)  # type: ignore[arg-type]
+        shape[:] = [[gradient is not None for gradient in gradients], entry.names]
+        return [*(gradient for gradient in gradients if gradient is not None), entry.values]
 
     with refusing():
         with unchanged(game):
