@@ -10,7 +10,7 @@ a quarter more samples than those.
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
@@ -89,7 +89,16 @@ def acts(name: str, seed: int) -> tuple[str, ...]:
     """What the doctor did, from the course that was kept."""
     path = path_of(name, seed)
     lines = json.loads(path.read_text()).get("acts", []) if path.is_file() else []
-    return tuple(f"{line[ENTRY]['act']}: {line[ENTRY].get('remedy') or line[ENTRY].get('because')}" for line in lines)
+    return tuple(told(line[ENTRY]) for line in lines)
+
+
+def told(act: Mapping[str, str]) -> str:
+    """What was done, and with what or why.
+
+    >>> told({"act": "set", "remedy": "noise", "because": "collapse"}), told({"act": "back"})
+    ('set: noise', 'back')
+    """
+    return ": ".join(filter(None, (act["act"], act.get("remedy") or act.get("because"))))
 
 
 def cured(end: End, healthy: Sequence[End]) -> bool:
