@@ -27,7 +27,7 @@ from zerosum.data.decode import decode
 COUNT, SIDE, TURNS = 10_000, 256, 3
 SHARDS = 40
 TRIAL_COUNT = 100
-LENGTH, TRIAL_LENGTH = 64_000, 192
+LENGTH, TRIAL_LENGTH = 12_800, 192
 
 
 def measure(seed: int, trial: bool) -> Measured:

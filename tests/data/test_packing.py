@@ -14,13 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zerosum.data import DataOptions
+from zerosum.data import DataOptions, packing
 from zerosum.data.packing import Cache, default_root
 from zerosum.data.pictures import Form, Pictures
 from zerosum.data.samples import Samples
 from zerosum.errors import UserError
 
 COUNT = 50
+FORM = Form(4, 5, 1, np.dtype(np.uint8))
 
 
 def pictures(read: Callable[[int], np.ndarray] | None = None) -> Pictures:
@@ -28,7 +29,7 @@ def pictures(read: Callable[[int], np.ndarray] | None = None) -> Pictures:
     return Pictures(
         count=COUNT,
         describe=str,
-        probe=lambda item: Form(4, 5, 1, np.dtype(np.uint8)),
+        probe=lambda item: FORM,
         read=lambda item, side: read(item),
         labels=np.arange(COUNT) % 2,
         classes=("even", "odd"),
@@ -182,3 +183,58 @@ def test_the_environment_says_where(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.delenv("ZEROSUM_CACHE")
     assert default_root().name == "packed"
     assert "zerosum" in str(default_root())
+
+
+def odd_one(height: int, width: int, channels: int, dtype: str = "uint8") -> Pictures:
+    """Pictures of which one, in the middle, has another form; larger ones come reduced, as JPEGs do."""
+
+    def form(item: int) -> Form:
+        return Form(height, width, channels, np.dtype(dtype)) if item == COUNT // 2 else FORM
+
+    def read(item: int, side: int) -> np.ndarray:
+        own = form(item)
+        smaller = max(1, max(own.height, own.width) // (2 * side))
+        return np.zeros((own.height // smaller, own.width // smaller, own.channels), own.dtype)
+
+    return Pictures(count=COUNT, describe=str, probe=form, read=read)
+
+
+@pytest.mark.parametrize("probed", [2, 256])
+@pytest.mark.parametrize(
+    ("odd", "shape", "dtype"),
+    [
+        ((4, 5, 1), (1, 4, 5), "uint8"),
+        ((4, 5, 3), (3, 4, 5), "uint8"),
+        ((9, 5, 1), (1, 64, 64), "uint8"),
+        ((400, 500, 1), (1, 64, 64), "uint8"),
+        ((4, 5, 1, "uint16"), (1, 4, 5), "uint16"),
+    ],
+)
+def test_a_form_counts_whether_or_not_its_head_was_looked_at(tmp_path, monkeypatch, odd, shape, dtype, probed) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(packing, "PROBED", probed)
+    values = packed(tmp_path, lambda: odd_one(*odd)).values
+    assert values.shape == (COUNT, *shape)
+    assert values.dtype == dtype
+
+
+def test_where_no_head_that_was_looked_at_can_be_read_all_are_looked_at(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(packing, "PROBED", 2)
+
+    def probe(item: int) -> Form:
+        if item in (0, COUNT - 1):
+            raise ValueError("cut short")
+        return FORM
+
+    samples = packed(tmp_path, lambda: replace(pictures(), probe=probe))
+    assert samples.skipped == (0, COUNT - 1)
+    assert samples.values[:, 0, 0, 0].tolist() == list(range(1, COUNT - 1))
+
+
+@pytest.mark.parametrize("pwrite", [True, False])
+def test_rows_are_written_whole_in_pieces_and_where_there_is_no_pwrite(tmp_path, monkeypatch, pwrite) -> None:  # type: ignore[no-untyped-def]
+    if not pwrite:
+        monkeypatch.delattr(os, "pwrite", raising=False)
+    elif hasattr(os, "pwrite"):
+        whole = os.pwrite
+        monkeypatch.setattr(os, "pwrite", lambda file, rest, place: whole(file, rest[:7], place))
+    assert_whole(packed(tmp_path))

@@ -65,8 +65,11 @@ def _is_settled(stamp: Stamp, now: int) -> bool:
 
 
 def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    with path.open("rb", buffering=0) as file:
+        digest = hashlib.blake2b(digest_size=16)
+        while part := file.read(2**20):
+            digest.update(part)
+    return digest.hexdigest()
 
 
 def _remembered(memory: Path) -> dict[str, list[Any]]:

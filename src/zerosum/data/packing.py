@@ -13,7 +13,9 @@ import tempfile
 import time
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,8 @@ from zerosum.data.samples import FEWEST, Samples, blocks, fingerprint
 from zerosum.errors import Notice, UserError
 
 VERSION = 1
+PROBED = 256
+"""Pictures whose heads are read before they are decoded, evenly spaced."""
 IN_MEMORY = 512 * 2**20
 """Arrays up to this size, in bytes, are read into memory; larger ones are memory-mapped."""
 UNREADABLE_SHARE = 0.05
@@ -95,41 +99,64 @@ class Cache:
 
 def pack(pictures: Pictures, folder: Path, options: DataOptions, progress: bool = False) -> str:
     """Write the pictures into `folder` and return the fingerprint of what was written."""
-    forms, failed = in_parallel(pictures.probe, pictures.count, "Looking at the images", progress)
+    forms, failed = _probed(pictures)
     good = _readable(pictures, failed, options)
     form, done = None, good[:0]
-    while form != (form := common_form({forms[item] for item in good}, pictures.sides, options)):
-        values, undecodable = _written(pictures, good, form, folder / "values.npy", options, progress)
-        failed |= undecodable
+    while form != (form := common_form({forms[item] for item in good if item in forms}, pictures.sides, options)):
+        values, seen, undecodable = _written(pictures, good, form, folder / "values.npy", options, progress)
+        forms, failed = seen | forms, failed | undecodable
         done, good = good, _readable(pictures, failed, options)  # what cannot be decoded has no say in the form
     values = _compacted(values, np.flatnonzero(np.isin(done, good)), folder / "values.npy")
     rows = {"labels": pictures.labels, "groups": pictures.groups}
     rows = {name: np.asarray(array)[good] for name, array in rows.items() if array is not None}
     np.savez(folder / "rows.npz", **rows)  # type: ignore[arg-type]
+    with ThreadPoolExecutor(1) as pool:  # the disk has to do what the processor has not
+        flushed = pool.submit(_sync, folder / "values.npy")
+        mark = fingerprint(values, rows.get("labels"), pictures.classes)
+        flushed.result()
     about = {
         "version": VERSION,
         "classes": list(pictures.classes),
         "unreadable": [f"{pictures.describe(item)} ({failed[item]})" for item in sorted(failed)],
         "skipped": sorted(failed),
-        "fingerprint": fingerprint(values, rows.get("labels"), pictures.classes),
+        "fingerprint": mark,
     }
-    values.flush()
     (folder / "about.json").write_text(json.dumps(about))
-    return str(about["fingerprint"])
+    return mark
+
+
+def _probed(pictures: Pictures) -> tuple[dict[int, Form], dict[int, str]]:
+    """The forms of some pictures, by position, and why others have none; of all, where none of these has.
+
+    What some have in common is mostly what all have. Whether it is shows when they are decoded.
+    """
+    for count in (min(PROBED, pictures.count), pictures.count):
+        items = np.linspace(0, pictures.count - 1, count).astype(int).tolist()
+        forms, failed = in_parallel(lambda place: pictures.probe(items[place]), count, "")  # noqa: B023
+        if forms:
+            break
+    return {items[place]: form for place, form in forms.items()}, {items[place]: why for place, why in failed.items()}
 
 
 def _written(
     pictures: Pictures, items: np.ndarray, form: Form, path: Path, options: DataOptions, progress: bool
-) -> "tuple[np.memmap[Any, Any], dict[int, str]]":
-    """The `items` in the given form, a row each, in an array at `path`; and which of them failed, and why."""
+) -> "tuple[np.memmap[Any, Any], dict[int, Form], dict[int, str]]":
+    """The `items` in the given form, a row each, in an array at `path`; what form each had, or why it failed.
+
+    One that is larger may have come reduced (`Pictures.read`), but not to the size that is wanted.
+    """
     values = _allocated(path, (len(items), form.channels, form.height, form.width), form)
 
-    def write(row: int) -> None:
-        picture = pictures.read(int(items[row]), max(form.height, form.width))
-        values[row] = conform(picture, form, options.fit)
+    with _writing(values, path) as write:
 
-    _, failed = in_parallel(write, len(items), "Packing the images", progress)
-    return values, {int(items[row]): reason for row, reason in failed.items()}
+        def packed(row: int) -> Form:
+            picture = pictures.read(int(items[row]), max(form.height, form.width))
+            write(row, conform(picture, form, options.fit))
+            return Form.of(picture)
+
+        forms, failed = in_parallel(packed, len(items), "Packing the images", progress)
+    names = items.tolist()
+    return values, {names[row]: had for row, had in forms.items()}, {names[row]: why for row, why in failed.items()}
 
 
 def _readable(pictures: Pictures, failed: dict[int, str], options: DataOptions) -> np.ndarray:
@@ -171,6 +198,27 @@ def _allocated(path: Path, shape: tuple[int, ...], form: Form) -> "np.memmap[Any
         with path.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
     return values
+
+
+@contextmanager
+def _writing(values: "np.memmap[Any, Any]", path: Path) -> "Iterator[Callable[[int, np.ndarray], None]]":
+    """How a row of an array on disk is written, from several threads.
+
+    Written through the map, every page would be fetched first: that takes as long as a JPEG takes to decode.
+    """
+    if not hasattr(os, "pwrite"):
+        yield values.__setitem__
+        return
+    with path.open("r+b") as file:
+
+        def write(row: int, value: np.ndarray) -> None:
+            rest = np.ascontiguousarray(value).data.cast("B")
+            place = values.offset + row * len(rest)
+            while rest:
+                done = os.pwrite(file.fileno(), rest, place)
+                rest, place = rest[done:], place + done
+
+        yield write
 
 
 def _compacted(values: "np.memmap[Any, Any]", kept: np.ndarray, path: Path) -> "np.memmap[Any, Any]":
