@@ -254,14 +254,14 @@ def test_a_report_has_means_controls_and_rates(make_engine, make_plan, make_game
     game = make_game(penalties=[Weighted("r1", PENALTIES["r1"], 0.5)])
     engine = make_engine(make_plan(game, length_samples=24))
     values: dict[str, list[float]] = {}
-    add = engine.position.tally.add
+    write = engine.position.tally.write
 
-    def spy(phase, index, given):
-        for name, value in given.items():
-            values.setdefault(name, []).append(value.detach().float().mean().item())
-        add(phase, index, given)
+    def spy(phase, index, entry):
+        for name, value in zip(entry.names, entry.values.tolist(), strict=True):
+            values.setdefault(name, []).append(value)
+        write(phase, index, entry)
 
-    engine.position.tally.add = spy
+    engine.position.tally.write = spy
     engine.play()
     (line,) = read_lines(engine.run / "log.jsonl")
     terms = {"D/adversarial", "D/r1", "D/grad_norm", "G/adversarial", "G/grad_norm", "d_real", "d_fake", "value"}
@@ -353,8 +353,11 @@ def test_a_control_that_is_set_holds_from_the_next_round_and_is_logged(make_engi
     observer = asking(16, SetControl("D/lr_scale", 0.5), SetControl("D/repeats", 3))
     engine = make_engine(make_plan(length_samples=32, report_every_samples=8), observers=[observer])
     played = []
-    add = engine.position.tally.add
-    engine.position.tally.add = lambda phase, index, given: (played.append((index, phase)), add(phase, index, given))
+    write = engine.position.tally.write
+    engine.position.tally.write = lambda phase, index, entry: (
+        played.append((index, phase)),
+        write(phase, index, entry),
+    )
     engine.play()
     assert [played.count((index, "D")) for index in range(4)] == [1, 1, 3, 3]
     assert [line["control/D/lr_scale"] for line in log(engine)] == [1.0, 1.0, 0.5, 0.5]
